@@ -1,0 +1,124 @@
+use super::{Flight, ResponseFuture, flight::note_unready};
+use crate::{
+    AsError, CallContext, Classify, Gate, Lens, NoContext, Now, OnReject, Outcome, Permit,
+    Rejected, Track,
+};
+use std::{
+    fmt,
+    marker::PhantomData,
+    task::{Context, Poll},
+};
+use tower_service::Service;
+
+/// A service behind a gate.
+///
+/// ```text
+///  poll_ready: gate refuses every call? -- yes --> ready, and the next call is refused
+///                     | no
+///                     v
+///              inner poll_ready  -- error --> gate hears of it
+///
+///  call:  gate.enter --- refused ---> `on reject`: error or response
+///            | ticket
+///            v
+///        inner call --> head --> body --> end      the gate hears each once;
+///            '----------'-------'----- drop        a drop anywhere settles the call
+/// ```
+///
+/// Made by [`GuardLayer`](crate::GuardLayer). Type parameters: service, gate, classifier, when a call is over, what a
+/// refusal becomes, where the call's context is.
+pub struct Guard<S, G, C, T, R = AsError, L = NoContext> {
+    inner: S,
+    gate: G,
+    classify: C,
+    track: PhantomData<fn() -> T>,
+    on_reject: R,
+    lens: L,
+    /// The refusal that `poll_ready` promised. Ready stays ready until `call`, whatever the gate says meanwhile.
+    promised: Option<Rejected>,
+}
+
+impl<S, G, C, T, R, L> Guard<S, G, C, T, R, L> {
+    pub(super) fn new(inner: S, gate: G, classify: C, on_reject: R, lens: L) -> Self {
+        Self { inner, gate, classify, track: PhantomData, on_reject, lens, promised: None }
+    }
+
+    /// The gate in front.
+    pub fn gate(&self) -> &G {
+        &self.gate
+    }
+
+    /// The service behind.
+    pub fn get_ref(&self) -> &S {
+        &self.inner
+    }
+}
+
+impl<Req, S, G, C, T, R, L> Service<Req> for Guard<S, G, C, T, R, L>
+where
+    S: Service<Req>,
+    G: Gate<Req> + Clone,
+    C: Classify<Req>,
+    C::Call: Outcome<S::Response>,
+    T: Track<S::Response>,
+    R: OnReject<S::Response, S::Error> + Clone,
+    L: Lens<Req>,
+{
+    type Response = T::Tracked<G, <C::Call as Outcome<S::Response>>::AtEnd>;
+    type Error = R::Error;
+    type Future = ResponseFuture<S::Future, G, C::Call, T, R>;
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
+        if self.promised.is_some() {
+            return Poll::Ready(Ok(()));
+        }
+        if let Some(rejected) = self.gate.refusing(&Now::lazy()) {
+            self.promised = Some(rejected);
+            return Poll::Ready(Ok(()));
+        }
+        self.inner.poll_ready(cx).map_err(|error| {
+            let error = self.on_reject.error(error);
+            note_unready(&self.gate, self.on_reject.view(&error));
+            error
+        })
+    }
+
+    fn call(&mut self, req: Req) -> Self::Future {
+        let call = self.lens.get(&req);
+        if let Some(rejected) = self.promised.take() {
+            let rejected = rejected.stamped(call.and_then(CallContext::attempt_id));
+            return ResponseFuture::refused(rejected, self.on_reject.clone());
+        }
+        match Permit::enter(self.gate.clone(), &req, call, &Now::lazy()) {
+            Ok(permit) => {
+                let mut flight = Flight::new(permit, &self.classify, &req, call);
+                let future = flight.run(|| self.inner.call(req));
+                ResponseFuture::running(future, flight, self.on_reject.clone())
+            }
+            Err(rejected) => ResponseFuture::refused(rejected, self.on_reject.clone()),
+        }
+    }
+}
+
+// A clone starts unready: a refusal promised to one handle is not owed to the other.
+impl<S: Clone, G: Clone, C: Clone, T, R: Clone, L: Clone> Clone for Guard<S, G, C, T, R, L> {
+    fn clone(&self) -> Self {
+        Self::new(
+            self.inner.clone(),
+            self.gate.clone(),
+            self.classify.clone(),
+            self.on_reject.clone(),
+            self.lens.clone(),
+        )
+    }
+}
+
+impl<S: fmt::Debug, G: fmt::Debug, C, T, R, L> fmt::Debug for Guard<S, G, C, T, R, L> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Guard")
+            .field("inner", &self.inner)
+            .field("gate", &self.gate)
+            .field("promised", &self.promised)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,14 @@
+//! For services of `http` requests and responses.
+
+mod body;
+mod context;
+mod respond;
+mod status;
+
+pub(crate) use self::status::mark_of;
+pub use self::{
+    body::TrackedBody,
+    context::{Deadline, FromExtensions, InvalidDeadline},
+    respond::{Respond, unavailable},
+    status::{HttpCall, HttpStatus},
+};

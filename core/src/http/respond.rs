@@ -1,0 +1,64 @@
+use crate::{Kind, OnReject, Rejected};
+use http::{HeaderValue, Response, StatusCode, header};
+use std::{error::Error, fmt, time::Duration};
+
+/// A refusal becomes a response made by `F`. Made by [`GuardLayer::respond`](crate::GuardLayer::respond).
+#[derive(Clone, Copy)]
+pub struct Respond<F> {
+    respond: F,
+}
+
+impl<F> Respond<F> {
+    pub(crate) fn new(respond: F) -> Self {
+        Self { respond }
+    }
+}
+
+impl<F, B, E> OnReject<Response<B>, E> for Respond<F>
+where
+    F: Fn(&Rejected) -> Response<B>,
+    E: Error + 'static,
+{
+    type Error = E;
+
+    fn reject(&self, rejected: Rejected) -> Result<Response<B>, E> {
+        let mut res = (self.respond)(&rejected);
+        // The mark by which guards further out know that this is no answer of the other side.
+        res.extensions_mut().insert(rejected);
+        Ok(res)
+    }
+
+    fn error(&self, error: E) -> E {
+        error
+    }
+
+    fn view<'a>(&self, error: &'a E) -> &'a (dyn Error + 'static) {
+        error
+    }
+}
+
+impl<F> fmt::Debug for Respond<F> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Respond")
+    }
+}
+
+/// An empty response that says when to come back: 503, or 429 where the caller sends too much, or 504 where the
+/// deadline has passed; with `Retry-After` in whole seconds, rounded up, where the time is known.
+pub fn unavailable<B: Default>(rejected: &Rejected) -> Response<B> {
+    let mut res = Response::new(B::default());
+    *res.status_mut() = match rejected.kind() {
+        Kind::RateLimit | Kind::Throttle => StatusCode::TOO_MANY_REQUESTS,
+        Kind::Deadline => StatusCode::GATEWAY_TIMEOUT,
+        _ => StatusCode::SERVICE_UNAVAILABLE,
+    };
+    if let Some(wait) = rejected.retry_after() {
+        res.headers_mut().insert(header::RETRY_AFTER, retry_after_seconds(wait));
+    }
+    res
+}
+
+fn retry_after_seconds(wait: Duration) -> HeaderValue {
+    let seconds = wait.as_secs() + u64::from(wait.subsec_nanos() > 0);
+    HeaderValue::from(seconds)
+}

@@ -1,0 +1,133 @@
+//! Exactly once, in one place.
+
+use crate::{CallContext, End, Gate, Note, Now, Rejected, Settle, Verdict};
+use std::fmt;
+
+/// An admitted call. It settles exactly once: by [`settle`](Permit::settle), by [`refund`](Permit::refund), or by drop.
+///
+/// `G` is whatever points to the gate: a handle, an `Arc`, a reference.
+///
+/// # Examples
+///
+/// ```
+/// use orlop_core::{Now, Permit, Verdict};
+///
+/// let gate = (); // admits all; a `Circuit` or `Limit` goes here
+/// let permit = Permit::enter(gate, "request", None, &Now::lazy())?;
+/// permit.settle(&Verdict::SUCCESS, &Now::lazy());
+/// # Ok::<(), orlop_core::Rejected>(())
+/// ```
+#[must_use = "dropping a permit settles the call as dropped"]
+pub struct Permit<G: Settle> {
+    held: Option<(G, G::Ticket)>,
+}
+
+impl<G: Settle> Permit<G> {
+    /// Asks the gate to let the call in.
+    ///
+    /// # Errors
+    ///
+    /// The gate's refusal, stamped with the call's attempt.
+    pub fn enter<Req>(
+        gate: G,
+        req: &Req,
+        call: Option<&CallContext>,
+        now: &Now,
+    ) -> Result<Self, Rejected>
+    where
+        Req: ?Sized,
+        G: Gate<Req>,
+    {
+        match gate.enter(req, call, now) {
+            Ok(ticket) => Ok(Self::new(gate, ticket)),
+            Err(rejected) => Err(rejected.stamped(call.and_then(CallContext::attempt_id))),
+        }
+    }
+
+    /// Takes charge of a ticket that `gate` has handed out.
+    pub fn new(gate: G, ticket: G::Ticket) -> Self {
+        Self { held: Some((gate, ticket)) }
+    }
+
+    /// The gate that let the call in.
+    pub fn gate(&self) -> &G {
+        match &self.held {
+            Some((gate, _)) => gate,
+            None => unreachable!("a permit is empty only while it is being consumed"),
+        }
+    }
+
+    /// Tells the gate something that is not the end.
+    pub fn note(&mut self, note: Note<'_>, now: &Now) {
+        if let Some((gate, ticket)) = &mut self.held {
+            gate.note(Some(ticket), note, now);
+        }
+    }
+
+    /// The call is over, and this came of it.
+    pub fn settle(mut self, verdict: &Verdict, now: &Now) {
+        if let Some((gate, ticket)) = self.held.take() {
+            gate.end(ticket, End::Verdict(verdict), now);
+        }
+    }
+
+    /// The call never ran: leave no trace.
+    pub fn refund(mut self, now: &Now) {
+        if let Some((gate, ticket)) = self.held.take() {
+            gate.end(ticket, End::Refund, now);
+        }
+    }
+}
+
+impl<G: Settle> Drop for Permit<G> {
+    fn drop(&mut self) {
+        if let Some((gate, ticket)) = self.held.take() {
+            gate.end(ticket, End::Verdict(&Verdict::DROPPED), &Now::lazy());
+        }
+    }
+}
+
+impl<G: Settle> fmt::Debug for Permit<G> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Permit").finish_non_exhaustive()
+    }
+}
+
+/// A ticket that ends even if what comes before its end panics.
+pub(crate) struct Ending<'a, G: Settle> {
+    gate: &'a G,
+    ticket: Option<G::Ticket>,
+    now: &'a Now,
+    otherwise: End<'static>,
+}
+
+impl<'a, G: Settle> Ending<'a, G> {
+    pub(crate) fn new(gate: &'a G, ticket: G::Ticket, now: &'a Now) -> Self {
+        Self { gate, ticket: Some(ticket), now, otherwise: End::Verdict(&Verdict::DROPPED) }
+    }
+
+    pub(crate) fn refunding(gate: &'a G, ticket: G::Ticket, now: &'a Now) -> Self {
+        Self { gate, ticket: Some(ticket), now, otherwise: End::Refund }
+    }
+
+    pub(crate) fn end(mut self, end: End<'_>) {
+        if let Some(ticket) = self.ticket.take() {
+            self.gate.end(ticket, end, self.now);
+        }
+    }
+
+    pub(crate) fn keep(mut self) -> G::Ticket {
+        match self.ticket.take() {
+            Some(ticket) => ticket,
+            None => unreachable!("the ticket leaves only with its holder"),
+        }
+    }
+}
+
+impl<G: Settle> Drop for Ending<'_, G> {
+    fn drop(&mut self) {
+        if let Some(ticket) = self.ticket.take() {
+            self.gate.end(ticket, self.otherwise, self.now);
+        }
+    }
+}
