@@ -7,9 +7,13 @@ use crate::workspace::Workspace;
 
 pub(crate) fn step(workspace: &Workspace, options: &Options) -> Outcome {
     // Building each crate again from its package costs minutes: with --all only. A tree being worked on is dirty.
-    let cargo = package(workspace).arg("--allow-dirty");
-    let cargo = if options.all { cargo } else { cargo.arg("--no-verify") };
-    cargo.run().into()
+    let packaging = || package(workspace).arg("--allow-dirty");
+    if options.all {
+        return packaging().run().into();
+    }
+    // What earlier steps downloaded is enough, so no network is needed; where they have not run, it is.
+    let offline = packaging().words("--no-verify --offline").run();
+    offline.or_else(|_| packaging().arg("--no-verify").run()).into()
 }
 
 /// `cargo package --workspace` without the members that are never published.

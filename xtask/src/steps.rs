@@ -85,13 +85,20 @@ fn doc(workspace: &Workspace, _: &Options) -> Outcome {
         .into()
 }
 
-fn test(workspace: &Workspace, _: &Options) -> Outcome {
+fn test(workspace: &Workspace, options: &Options) -> Outcome {
     // Not `--all-targets`: that would run benches as if they were tests.
-    Cmd::cargo(workspace).words("test --workspace --all-features --lib --bins --tests").run().into()
+    let words = "test --workspace --all-features --lib --bins --tests";
+    Cmd::cargo(workspace).words(words).words(on_failure(options)).run().into()
 }
 
-fn doctest(workspace: &Workspace, _: &Options) -> Outcome {
-    Cmd::cargo(workspace).words("test --workspace --all-features --doc").run().into()
+fn doctest(workspace: &Workspace, options: &Options) -> Outcome {
+    let words = "test --workspace --all-features --doc";
+    Cmd::cargo(workspace).words(words).words(on_failure(options)).run().into()
+}
+
+/// cargo stops at the first test program that fails unless told otherwise.
+fn on_failure(options: &Options) -> &'static str {
+    if options.keep_going { "--no-fail-fast" } else { "" }
 }
 
 fn missing(workspace: &Workspace, subcommand: &str, component: &str) -> Option<Outcome> {

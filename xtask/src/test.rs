@@ -29,7 +29,7 @@ The last line reads `N passed, N failed` and counts steps.
 pub(crate) struct Options {
     /// Missing tools are installed, or else a failure.
     pub(crate) all: bool,
-    keep_going: bool,
+    pub(crate) keep_going: bool,
     only: Vec<String>,
     skip: Vec<String>,
 }
