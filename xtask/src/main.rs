@@ -7,6 +7,8 @@ mod command;
 mod crates;
 mod deny;
 mod examples;
+mod files;
+mod links;
 mod manifests;
 mod memcached;
 mod packages;

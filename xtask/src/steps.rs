@@ -7,7 +7,7 @@ use crate::command::Cmd;
 use crate::report::Outcome;
 use crate::test::Options;
 use crate::workspace::Workspace;
-use crate::{crates, deny, examples, manifests, memcached, packages, platform, words};
+use crate::{crates, deny, examples, links, manifests, memcached, packages, platform, words};
 
 /// One check.
 pub(crate) struct Step {
@@ -35,6 +35,7 @@ const fn in_all(
 
 pub(crate) const STEPS: &[Step] = &[
     step("words", "no unfinished code, no machine's paths or hosts in tracked files", words::step),
+    step("links", "links between documents lead somewhere", links::step),
     step(
         "manifests",
         "what each package must state and ship, and the stated compiler version",

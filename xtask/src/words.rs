@@ -1,44 +1,29 @@
 //! Words that must not land: unfinished code, and traces of the machine something was written on.
 
-use std::fs;
 use std::path::Path;
 
-use crate::command::Cmd;
+use crate::files;
 use crate::report::Outcome;
 use crate::test::Options;
 use crate::workspace::Workspace;
 
 pub(crate) fn step(workspace: &Workspace, _: &Options) -> Outcome {
-    let listed = Cmd::new(workspace, "git")
-        .words("ls-files -z --cached --others --exclude-standard")
-        .quiet();
-    let Some(listed) = listed else {
-        return Outcome::NotRun(
-            "not a git checkout, so which files are the project's is unknown".to_owned(),
-        );
+    let Some(texts) = files::texts(workspace) else {
+        return Outcome::NotRun(files::NO_LIST.to_owned());
     };
-    let listed = String::from_utf8_lossy(&listed);
     let rules = rules();
-    let (mut files, mut findings) = (0, 0);
-    for name in listed.split('\0').filter(|name| !name.is_empty()) {
-        // Binary files and files deleted since do not read as text.
-        let Ok(text) = fs::read_to_string(workspace.root.join(name)) else {
-            continue;
-        };
-        files += 1;
-        for (line, what) in scan(&rules, name, &text) {
+    let mut findings = 0;
+    for (name, text) in &texts {
+        for (line, what) in scan(&rules, name, text) {
             println!("{name}:{line}: {what}");
             findings += 1;
         }
     }
-    match findings {
-        0 if files == 0 => Outcome::NotRun("git lists no file".to_owned()),
-        0 => {
-            println!("{files} files read");
-            Outcome::Passed
-        }
-        count => Outcome::Failed(format!("{count} findings")),
+    if findings > 0 {
+        return Outcome::Failed(format!("{findings} findings"));
     }
+    println!("{} files read", texts.len());
+    Outcome::Passed
 }
 
 /// What to look for. The needles are put together here, so that this file does not contain them.
