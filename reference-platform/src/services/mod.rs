@@ -1,0 +1,47 @@
+//! The services: each one is `async fn serve(ctx, listener)` in a module of its own.
+
+pub mod health;
+
+use futures_util::future::BoxFuture;
+
+use crate::BoxError;
+use crate::ctx::Ctx;
+use crate::net::Listener;
+use crate::topology::Service;
+
+/// What runs one instance until it is told to end.
+pub type Serve = fn(Ctx, Listener) -> BoxFuture<'static, Result<(), BoxError>>;
+
+/// What runs an instance of `service`.
+pub fn entry(service: Service) -> Serve {
+    match service {
+        Service::Registry
+        | Service::Evcache
+        | Service::Entitlement
+        | Service::Appliance
+        | Service::Personalization
+        | Service::Search
+        | Service::Browse
+        | Service::Playback
+        | Service::Gateway
+        | Service::Member => |ctx, listener| Box::pin(health::serve(ctx, listener)),
+    }
+}
+
+/// Listens where `ctx` says and runs its service until it ends: by drain or by error.
+///
+/// # Errors
+///
+/// When the address is taken, and what the service itself ends with.
+pub async fn run(ctx: Ctx) -> Result<(), BoxError> {
+    let me = ctx.me();
+    let listener = ctx
+        .listen(me.addr)
+        .await
+        .map_err(|error| format!("{} cannot listen on {}: {error}", me.name, me.addr))?;
+    ctx.event("listening", &[]);
+    let serve = entry(me.service);
+    let ended = serve(ctx.clone(), listener).await;
+    ctx.event("ended", &[("ok", &ended.is_ok())]);
+    ended
+}
