@@ -130,6 +130,6 @@ mod tests {
     fn this_workspace_can_be_read() {
         let workspace = Workspace::load().expect("we run inside it");
         assert!(workspace.package("xtask").is_some_and(|p| !p.published));
-        assert!(workspace.package("orlop-core").is_some_and(|p| p.published));
+        assert!(workspace.published().count() > 0);
     }
 }
