@@ -5,6 +5,7 @@ mod context;
 mod respond;
 mod status;
 
+#[cfg(feature = "grpc")]
 pub(crate) use self::status::mark_of;
 pub use self::{
     body::TrackedBody,
