@@ -66,7 +66,7 @@ impl Wall {
     }
 }
 
-#[allow(clippy::disallowed_methods, reason = "the one place that reads it")]
+#[expect(clippy::disallowed_methods, reason = "the one place that reads it")]
 fn machine_now() -> SystemTime {
     SystemTime::now()
 }

@@ -82,13 +82,13 @@ impl Net {
     }
 }
 
-#[allow(clippy::disallowed_methods, reason = "the one place that listens")]
+#[expect(clippy::disallowed_methods, reason = "the one place that listens")]
 async fn bind(addr: SocketAddr) -> io::Result<Listener> {
     let listener = tokio::net::TcpListener::bind(addr).await?;
     Ok(Listener(Accept::Tcp(listener)))
 }
 
-#[allow(clippy::disallowed_methods, reason = "the one place that connects")]
+#[expect(clippy::disallowed_methods, reason = "the one place that connects")]
 async fn connect(addr: SocketAddr) -> io::Result<Stream> {
     let stream = tokio::net::TcpStream::connect(addr).await?;
     stream.set_nodelay(true)?;

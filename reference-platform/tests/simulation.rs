@@ -46,6 +46,23 @@ fn one_seed_gives_one_trace() {
     assert_ne!(first.digest(), other.digest(), "seed 8 is another run");
 }
 
+/// Not a check of its own: the other half of the next test, in a process of its own.
+#[test]
+fn prints_digest_of_seed_seven() {
+    println!("digest={:016x}", run(7).digest());
+}
+
+#[test]
+fn one_seed_gives_one_trace_in_another_process() {
+    let other = std::process::Command::new(std::env::current_exe().unwrap())
+        .args(["--exact", "prints_digest_of_seed_seven", "--nocapture"])
+        .output()
+        .unwrap();
+    let said = String::from_utf8(other.stdout).unwrap();
+    let expected = format!("digest={:016x}", run(7).digest());
+    assert!(said.contains(&expected), "{expected} is not in: {said}");
+}
+
 #[test]
 fn crashed_host_is_refused_and_comes_back() {
     let world = simulation::world(PlatformSettings::seeded(3));

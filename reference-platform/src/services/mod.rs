@@ -2,7 +2,7 @@
 
 pub mod health;
 
-use futures_util::future::BoxFuture;
+use futures_util::future::{BoxFuture, ready};
 
 use crate::BoxError;
 use crate::ctx::Ctx;
@@ -23,8 +23,8 @@ pub fn entry(service: Service) -> Serve {
         | Service::Search
         | Service::Browse
         | Service::Playback
-        | Service::Gateway
-        | Service::Member => |ctx, listener| Box::pin(health::serve(ctx, listener)),
+        | Service::Gateway => |ctx, listener| Box::pin(health::serve(ctx, listener)),
+        Service::Member => |_, _| Box::pin(ready(Err("a member calls, it does not serve".into()))),
     }
 }
 

@@ -177,9 +177,12 @@ impl Supervisor {
             return Err(failure);
         }
         // Asked from the system, not from our own books.
-        match orphan::children() {
-            pids if pids.is_empty() => Ok(()),
-            pids => Err(Failure::failed(format!("still running: processes {pids:?}"))),
+        let ours = join_all(self.0.slots.iter().map(Slot::pids)).await.concat();
+        let mut left = orphan::children();
+        left.retain(|pid| ours.contains(pid));
+        match left.is_empty() {
+            true => Ok(()),
+            false => Err(Failure::failed(format!("still running: processes {left:?}"))),
         }
     }
 

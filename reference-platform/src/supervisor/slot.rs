@@ -27,6 +27,9 @@ const OBEY: Duration = Duration::from_secs(5);
 /// Between two looks at something that is about to change.
 const LOOK: Duration = Duration::from_millis(10);
 
+/// Tells that, and how, an instance has ended.
+type Ending = watch::Receiver<Option<Exit>>;
+
 #[derive(Debug)]
 pub(super) struct Slot {
     instance: Instance,
@@ -38,6 +41,8 @@ pub(super) struct Slot {
 struct Current {
     running: Option<Running>,
     starts: u32,
+    /// Every process that was started here.
+    pids: Vec<u32>,
     /// Set by `stop`: a restart that comes later is refused.
     closed: bool,
 }
@@ -61,9 +66,9 @@ impl Slot {
 
     /// Starts the instance and waits until it answers; gives its name back.
     pub(super) async fn start(&self, plan: &Plan, spawner: &Spawner) -> Result<&str, Failure> {
-        let mut current = self.current.lock().await;
-        current.start(&self.instance, plan, spawner)?;
-        current.answers(&self.instance, plan).await?;
+        let exit = self.current.lock().await.start(&self.instance, plan, spawner)?;
+        // Not under the lock: whoever asks for the state, or ends everything, must not wait for a slow start.
+        answers(&self.instance, plan, exit).await?;
         Ok(&self.instance.name)
     }
 
@@ -72,8 +77,9 @@ impl Slot {
         if let Some(running) = current.alive() {
             running.kill(&self.instance).await?;
         }
-        current.start(&self.instance, plan, spawner)?;
-        current.answers(&self.instance, plan).await
+        let exit = current.start(&self.instance, plan, spawner)?;
+        drop(current);
+        answers(&self.instance, plan, exit).await
     }
 
     pub(super) async fn kill(&self) -> Result<(), Failure> {
@@ -148,6 +154,11 @@ impl Slot {
         }
     }
 
+    /// Processes that were started here, ended or not.
+    pub(super) async fn pids(&self) -> Vec<u32> {
+        self.current.lock().await.pids.clone()
+    }
+
     fn not_running(&self) -> Failure {
         let name = &self.instance.name;
         Failure::failed(format!("{name} is dead: `platform restart {name}` starts it"))
@@ -168,54 +179,32 @@ impl Current {
         running.exit().borrow().is_none().then_some(running)
     }
 
-    fn start(&mut self, me: &Instance, plan: &Plan, spawner: &Spawner) -> Result<(), Failure> {
+    /// Starts the instance; the answer tells when it has ended.
+    fn start(&mut self, me: &Instance, plan: &Plan, spawner: &Spawner) -> Result<Ending, Failure> {
         let name = &me.name;
         if self.closed {
             return Err(Failure::failed(format!("{name} is not started: the platform is ending")));
         }
         let started = match plan.mode {
-            Mode::Processes => process(me, plan, spawner).map(Running::Process),
+            Mode::Processes => process(me, plan, spawner, self.starts == 0).map(Running::Process),
             Mode::Threads => Thread::start(plan.world.ctx(me.clone())).map(Running::Thread),
         };
         let running =
             started.map_err(|e| Failure::failed(format!("{name} cannot be started: {e}")))?;
-        self.running = Some(running);
-        self.starts += 1;
-        Ok(())
-    }
-
-    /// Waits until the instance answers.
-    async fn answers(&self, me: &Instance, plan: &Plan) -> Result<(), Failure> {
-        let Some(running) = self.running.as_ref() else {
-            return Ok(());
-        };
-        let deadline = Instant::now() + START;
-        let mut exit = running.exit();
-        loop {
-            let probed = tokio::select! {
-                exit = exited(&mut exit) => return Err(ended_early(me, plan, &exit)),
-                probed = ready::probe(plan.world.net(), me) => probed,
-            };
-            match probed {
-                Ok(()) => return Ok(()),
-                Err(error) if Instant::now() >= deadline => {
-                    let (name, after) = (&me.name, START.as_secs());
-                    let log = log_path(me, plan);
-                    return Err(Failure::failed(format!(
-                        "{name} is not ready after {after} s ({error}): see {}",
-                        log.display()
-                    )));
-                }
-                Err(_) => sleep(LOOK).await,
-            }
+        if let Running::Process(process) = &running {
+            self.pids.push(process.pid());
         }
+        self.starts += 1;
+        let exit = running.exit();
+        self.running = Some(running);
+        Ok(exit)
     }
 }
 
 // ===== impl Running =====
 
 impl Running {
-    fn exit(&self) -> watch::Receiver<Option<Exit>> {
+    fn exit(&self) -> Ending {
         match self {
             Self::Process(process) => process.exit(),
             Self::Thread(thread) => thread.exit(),
@@ -253,7 +242,30 @@ impl Running {
     }
 }
 
-async fn exited(exit: &mut watch::Receiver<Option<Exit>>) -> Exit {
+/// Waits until the instance answers.
+async fn answers(me: &Instance, plan: &Plan, mut exit: Ending) -> Result<(), Failure> {
+    let deadline = Instant::now() + START;
+    loop {
+        let probed = tokio::select! {
+            exit = exited(&mut exit) => return Err(ended_early(me, plan, &exit)),
+            probed = ready::probe(plan.world.net(), me) => probed,
+        };
+        match probed {
+            Ok(()) => return Ok(()),
+            Err(error) if Instant::now() >= deadline => {
+                let (name, after) = (&me.name, START.as_secs());
+                let log = log_path(me, plan);
+                return Err(Failure::failed(format!(
+                    "{name} is not ready after {after} s ({error}): see {}",
+                    log.display()
+                )));
+            }
+            Err(_) => sleep(LOOK).await,
+        }
+    }
+}
+
+async fn exited(exit: &mut Ending) -> Exit {
     match exit.wait_for(Option::is_some).await {
         Ok(exit) => exit.clone().unwrap_or_else(unknown),
         // Whoever would tell is gone, so the instance is too.
@@ -265,8 +277,13 @@ fn unknown() -> Exit {
     Exit::Error("ended in an unknown way".into())
 }
 
-fn process(me: &Instance, plan: &Plan, spawner: &Spawner) -> io::Result<Process> {
-    let log = OpenOptions::new().create(true).append(true).open(log_path(me, plan))?;
+/// `fresh`: what an earlier platform printed is dropped.
+fn process(me: &Instance, plan: &Plan, spawner: &Spawner, fresh: bool) -> io::Result<Process> {
+    let path = log_path(me, plan);
+    if fresh {
+        File::create(&path)?;
+    }
+    let log = OpenOptions::new().create(true).append(true).open(&path)?;
     let mut command = Command::new(&plan.program);
     command
         .arg("run")

@@ -1,5 +1,6 @@
 //! A platform in a directory of its own, and what the system says about it.
 
+use std::fs::File;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::path::Path;
@@ -90,12 +91,16 @@ impl Platform {
         let mut supervisor = command(&["up", "--dir", &path, "--port-base", &base])
             .args(more)
             .stdout(Stdio::piped())
+            .stderr(File::create(dir.path().join("stderr")).unwrap())
             .spawn()
             .unwrap();
         let lines = lines(supervisor.stdout.take().unwrap());
         let platform = Self { dir, supervisor, port_base };
         loop {
-            let line = lines.recv_timeout(LIMIT).expect("it ended or said nothing");
+            let line = lines.recv_timeout(LIMIT).unwrap_or_else(|e| {
+                let said = std::fs::read_to_string(platform.path().join("stderr"));
+                panic!("{e}, not up: {said:?}")
+            });
             if line.contains("instances are up") {
                 return platform;
             }
