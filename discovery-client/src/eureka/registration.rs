@@ -260,7 +260,8 @@ impl Task {
 
     async fn register(&mut self, now: u64) -> Result<Beat, Error> {
         // Each registration is newer than the one before, also on a clock that stands still or goes back.
-        self.instance.last_dirty_timestamp = now.max(self.instance.last_dirty_timestamp.saturating_add(1));
+        self.instance.last_dirty_timestamp =
+            now.max(self.instance.last_dirty_timestamp.saturating_add(1));
         self.instance.last_updated_timestamp = self.instance.last_dirty_timestamp;
         self.client.register(&self.instance).await.map(|()| Beat::Renewed)
     }
