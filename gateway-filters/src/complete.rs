@@ -159,8 +159,8 @@ impl http_body::Body for Told {
                 if let (Some(record), Some(data)) = (&mut self.record, frame.data_ref()) {
                     record.body_bytes += data.len() as u64;
                 }
-                // Nobody has to poll a body again that is at its end.
-                self.inner.is_end_stream().then_some(End::Complete)
+                // Nobody has to poll a body again that is at its end, and servers do not after trailers.
+                (frame.is_trailers() || self.inner.is_end_stream()).then_some(End::Complete)
             }
             Some(Err(_)) => Some(End::BodyFailed),
             None => Some(End::Complete),

@@ -1,6 +1,6 @@
 //! What a filter is: a name, a place in the order, and up to three things it does.
 
-use std::{borrow::Cow, fmt, future::Future, pin::Pin};
+use std::{borrow::Cow, fmt, future::Future, pin::Pin, sync::Arc};
 
 use http::{Request, Response, StatusCode};
 use orlop_core::BoxError;
@@ -117,6 +117,31 @@ pub enum Flow {
     Respond(Response<Body>),
     /// No further filter of this pass, except those of [`Category::Access`] and [`Category::Abuse`].
     Stop,
+}
+
+// ===== forwarders =====
+
+/// For whoever keeps a handle on a filter of their own.
+impl<F: Filter + ?Sized> Filter for Arc<F> {
+    fn meta(&self) -> FilterMeta {
+        (**self).meta()
+    }
+
+    fn on_request<'a>(&'a self, cx: &'a mut RequestCx, req: &'a mut Request<Body>) -> Step<'a> {
+        (**self).on_request(cx, req)
+    }
+
+    fn on_response<'a>(&'a self, cx: &'a mut RequestCx, res: &'a mut Response<Body>) -> Step<'a> {
+        (**self).on_response(cx, res)
+    }
+
+    fn on_complete(&self, done: &Completion<'_>) {
+        (**self).on_complete(done);
+    }
+
+    fn endpoints(&self) -> Vec<String> {
+        (**self).endpoints()
+    }
 }
 
 // ===== impl FilterMeta =====

@@ -2,7 +2,6 @@
 
 use std::{
     convert::Infallible,
-    future::Future,
     task::{Context, Poll},
 };
 
@@ -104,11 +103,11 @@ where
     R: http_body::Body<Data = Bytes> + Send + 'static,
     R::Error: Into<BoxError>,
 {
-    fn ask(
+    async fn ask(
         self,
         _: &RequestCx,
         req: Request<Body>,
-    ) -> impl Future<Output = Option<Result<Response<Body>, BoxError>>> + Send {
-        async move { Some(ask(self.0, req).await) }
+    ) -> Option<Result<Response<Body>, BoxError>> {
+        Some(ask(self.0, req).await)
     }
 }

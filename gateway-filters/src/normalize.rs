@@ -100,7 +100,8 @@ fn host(
         return Err("more than one host");
     }
     let host = Authority::try_from(value.as_bytes()).map_err(|_| "invalid host")?;
-    if host.as_str().contains('@') {
+    // A comma is allowed in a name, but what has one is two hosts that somebody has joined.
+    if host.as_str().contains(['@', ',']) {
         return Err("invalid host");
     }
     // Authorities compare without case.
