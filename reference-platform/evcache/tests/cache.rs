@@ -1,6 +1,8 @@
 //! The cache over three zones: who is read, who is written, and what faults change.
 
 mod support;
+#[path = "support/net.rs"]
+mod support_net;
 
 use std::{
     collections::BTreeMap,
@@ -13,14 +15,18 @@ use std::{
 };
 
 use futures_core::Stream;
-use orlop_core::{Again, CallContext, Class, End, Endpoint, Gate, Health, Kind, Note, Now, Rejected, Sent, Settle, Update};
+use orlop_core::{
+    Again, CallContext, Class, End, Endpoint, Gate, Health, Kind, Note, Now, Rejected, Sent,
+    Settle, Update,
+};
 use orlop_evcache::{
     App, CacheErrorKind, EvCache, Fallback, Latch, Settings, Value, WriteOutcome,
     client::ConnectionState,
     protocol::{Expiry, Key},
     ring::{self, Ring},
 };
-use support::{Net, State, endpoint, wall};
+use support::{State, endpoint, wall};
+use support_net::Net;
 use tokio::{
     sync::mpsc,
     time::{self, Instant},
@@ -49,7 +55,8 @@ where
     G: Gate<str, Ticket: Send> + Send + Sync + 'static,
 {
     for _ in 0..1000 {
-        let up = states(cache).values().filter(|state| **state == ConnectionState::Connected).count();
+        let up =
+            states(cache).values().filter(|state| **state == ConnectionState::Connected).count();
         if up == nodes {
             return;
         }
@@ -97,7 +104,10 @@ async fn every_zone_has_a_copy_and_the_local_one_is_read() {
     }
     assert_eq!(cache.get("k").await.unwrap(), Some(Value::new("v").with_flags(3)));
     let snapshot = cache.snapshot();
-    assert_eq!((snapshot.counts.hits_local, snapshot.counts.hits_remote, snapshot.counts.writes), (1, 0, 3));
+    assert_eq!(
+        (snapshot.counts.hits_local, snapshot.counts.hits_remote, snapshot.counts.writes),
+        (1, 0, 3)
+    );
     assert_eq!(snapshot.zones[0].nodes[0].counts.hits_local, 1);
     assert_eq!(snapshot.zones[1].nodes[0].counts.hits_local, 0);
     assert!(cache.delete("k", Latch::All).await.unwrap().is_satisfied());
@@ -188,7 +198,9 @@ async fn one_other_zone_is_asked_by_default() {
 
 #[tokio::test(start_paused = true)]
 async fn a_miss_goes_on_only_where_the_policy_says() {
-    for (fallback, found) in [(Fallback::OnError, None), (Fallback::OnErrorOrMiss, Some(Value::new("v")))] {
+    for (fallback, found) in
+        [(Fallback::OnError, None), (Fallback::OnErrorOrMiss, Some(Value::new("v")))]
+    {
         let (net, cache) = three_zones(Settings::default().fallback(fallback)).await;
         let _ = cache.set("k", "v", TTL, Latch::All).await.unwrap();
         net.peer("a1").node.clear();
@@ -220,7 +232,11 @@ async fn latches_count_successes_only() {
             net.peer(name).set(State::Frozen);
         }
         let outcome = cache.set("k", "v", TTL, latch).await.unwrap();
-        assert_eq!((counts(&outcome), outcome.is_satisfied()), (want, satisfied), "{frozen} frozen, {latch:?}");
+        assert_eq!(
+            (counts(&outcome), outcome.is_satisfied()),
+            (want, satisfied),
+            "{frozen} frozen, {latch:?}"
+        );
     }
 }
 
@@ -259,6 +275,7 @@ async fn writes_begun_are_done_after_the_last_handle_is_dropped() {
     drop(cache);
     time::sleep(Duration::from_millis(1)).await;
     assert_eq!(held(&net, "a1", "app:k").await, Some(Value::new("v")));
+    time::sleep(Duration::from_millis(1)).await;
     assert_eq!(net.peer("a1").node.stats().connections, 0, "and then the connection closes");
 }
 
@@ -290,7 +307,11 @@ async fn values_live_as_long_as_asked_and_touch_renews_them() {
     time::advance(secs(1)).await;
     assert_eq!(cache.get("k").await.unwrap(), None);
     let gone = cache.touch("k", secs(10), Latch::One).await.unwrap();
-    assert_eq!((counts(&gone), gone.is_satisfied()), ((0, 3, 0), false), "nothing was there to touch");
+    assert_eq!(
+        (counts(&gone), gone.is_satisfied()),
+        ((0, 3, 0), false),
+        "nothing was there to touch"
+    );
     assert_eq!(cache.snapshot().counts.untouched, 3);
     let _ = cache.set("long", "v", secs(40 * 24 * 3600), Latch::All).await.unwrap();
     time::advance(secs(39 * 24 * 3600)).await;
@@ -324,7 +345,8 @@ async fn a_collision_of_hashed_keys_is_a_counted_miss() {
     assert_eq!(cache.get(&long).await.unwrap(), Some(Value::new("v")));
     // What another key with the same hash would have left there.
     use sha2::{Digest, Sha256};
-    let digest: String = Sha256::digest(format!("app:{long}")).iter().map(|byte| format!("{byte:02x}")).collect();
+    let digest: String =
+        Sha256::digest(format!("app:{long}")).iter().map(|byte| format!("{byte:02x}")).collect();
     let wire = format!("app:#{digest}");
     assert!(held(&net, "a1", &wire).await.is_some(), "the key on the wire");
     let peer = net.peer("a1").clone();
@@ -333,8 +355,12 @@ async fn a_collision_of_hashed_keys_is_a_counted_miss() {
         async move { peer.dial(1024) }
     };
     let settings = orlop_evcache::client::Settings::default();
-    let client =
-        orlop_evcache::client::Client::new(endpoint("a1"), dial, settings, fastrand::Rng::with_seed(3));
+    let client = orlop_evcache::client::Client::new(
+        endpoint("a1"),
+        dial,
+        settings,
+        fastrand::Rng::with_seed(3),
+    );
     let other = Value::new(&b"\x01\x00\x09app:other theirs"[..]);
     client.set(&Key::new(wire).unwrap(), &other, Expiry::NEVER).await.unwrap();
     assert_eq!(cache.get(&long).await.unwrap(), None);
@@ -472,11 +498,18 @@ async fn a_node_whose_gate_refuses_is_passed_over() {
     let outcome = cache.set("k", "w", TTL, Latch::Quorum).await.unwrap();
     assert!(!outcome.is_satisfied(), "a refusal is no success");
     let snapshot = cache.snapshot();
-    assert_eq!(snapshot.counts.refused, 12, "10 reads and 1 write at a, 1 write at b: b is not even tried for reads");
+    assert_eq!(
+        snapshot.counts.refused, 12,
+        "10 reads and 1 write at a, 1 write at b: b is not even tried for reads"
+    );
     assert_eq!(snapshot.zones[0].nodes[0].refusing, Some(Rejected::new(Kind::Circuit)));
     gates["c1"].shut.store(true, Ordering::Relaxed);
     let error = cache.get("k").await.unwrap_err();
-    assert_eq!(Rejected::find(&error).map(Rejected::kind), Some(Kind::Circuit), "the refusal is in the chain");
+    assert_eq!(
+        Rejected::find(&error).map(Rejected::kind),
+        Some(Kind::Circuit),
+        "the refusal is in the chain"
+    );
 }
 
 // ===== discovery =====
@@ -501,7 +534,10 @@ async fn nodes_come_and_go_with_discovery() {
     let cache = builder().discover(net.dial(), Updates(updates));
     let error = cache.get("k").await.unwrap_err();
     assert_eq!(Rejected::find(&error).map(Rejected::kind), Some(Kind::NoEndpoints));
-    assert_eq!(*cache.set("k", "v", TTL, Latch::None).await.unwrap_err().kind(), CacheErrorKind::Unavailable);
+    assert_eq!(
+        *cache.set("k", "v", TTL, Latch::None).await.unwrap_err().kind(),
+        CacheErrorKind::Unavailable
+    );
 
     tell.send(Update::Reset(vec![endpoint("a1"), endpoint("b1")])).unwrap();
     connected(&cache, 2).await;
@@ -511,13 +547,18 @@ async fn nodes_come_and_go_with_discovery() {
     assert_eq!(counts(&cache.set("k", "v", TTL, Latch::All).await.unwrap()), (3, 0, 0));
 
     // Same id, address and authority: the same connection, with its counters.
-    let draining = Endpoint::builder("b1", endpoint("b1").addr().clone()).zone("b").health(Health::Draining);
+    let draining =
+        Endpoint::builder("b1", endpoint("b1").addr().clone()).zone("b").health(Health::Draining);
     tell.send(Update::Upsert(draining.build())).unwrap();
     tell.send(Update::Stale(Duration::from_secs(5))).unwrap();
     tell.send(Update::Failed(Arc::new(std::io::Error::other("registry gone")))).unwrap();
     time::sleep(Duration::from_millis(1)).await;
     let snapshot = cache.snapshot();
-    assert_eq!(snapshot.zones.iter().map(|zone| &*zone.name).collect::<Vec<_>>(), ["a", "c"], "b drains");
+    assert_eq!(
+        snapshot.zones.iter().map(|zone| &*zone.name).collect::<Vec<_>>(),
+        ["a", "c"],
+        "b drains"
+    );
     assert_eq!(snapshot.stale, Some(Duration::from_secs(5)));
     assert_eq!(net.peer("b1").node.stats().connections, 0, "its connection is closed");
     assert_eq!(net.peer("a1").dials(), 1, "a's is kept");
@@ -527,7 +568,11 @@ async fn nodes_come_and_go_with_discovery() {
     drop(tell);
     time::sleep(Duration::from_millis(1)).await;
     assert_eq!(cache.snapshot().stale, None);
-    assert_eq!(counts(&cache.set("k", "v", TTL, Latch::All).await.unwrap()), (1, 0, 0), "the last list stays");
+    assert_eq!(
+        counts(&cache.set("k", "v", TTL, Latch::All).await.unwrap()),
+        (1, 0, 0),
+        "the last list stays"
+    );
 }
 
 #[tokio::test(start_paused = true)]

@@ -71,7 +71,9 @@ impl Hand {
     /// The next command; `None` when the client has closed.
     async fn read(&mut self) -> Option<Command> {
         loop {
-            if let Some(command) = self.parser.next(&mut self.buf).expect("clients send valid commands") {
+            if let Some(command) =
+                self.parser.next(&mut self.buf).expect("clients send valid commands")
+            {
                 return Some(command);
             }
             if self.io.read_buf(&mut self.buf).await.ok()? == 0 {
@@ -110,7 +112,12 @@ async fn script(client: &Client) {
     assert!(!client.add(&k, &value("2"), Expiry::NEVER).await.unwrap(), "something is there");
     assert_eq!(client.get(&k).await.unwrap(), Some(value("1")));
     client.set(&k, &value("3"), Expiry::from_wire(100)).await.unwrap();
-    assert!(client.replace(&k, &Value::new(vec![b'\n'; 100_000]), Expiry::from_wire(100)).await.unwrap());
+    assert!(
+        client
+            .replace(&k, &Value::new(vec![b'\n'; 100_000]), Expiry::from_wire(100))
+            .await
+            .unwrap()
+    );
     assert_eq!(client.get(&k).await.unwrap(), Some(Value::new(vec![b'\n'; 100_000])));
     assert!(client.touch(&k, Expiry::from_wire(200)).await.unwrap());
     assert!(!client.touch(&none, Expiry::from_wire(200)).await.unwrap());
@@ -151,7 +158,10 @@ async fn each_command_over_tcp() {
     let client = Client::new(Endpoint::new("n", address), dial, Settings::default(), rng());
     script(&client).await;
     drop(client);
-    server.await.unwrap().expect("the last handle closes the connection, and the node sees its end");
+    server
+        .await
+        .unwrap()
+        .expect("the last handle closes the connection, and the node sees its end");
 }
 
 /// `ORLOP_MEMCACHED=host:port`, or the `memcached` binary as a child.
@@ -242,7 +252,11 @@ async fn what_does_not_fit_is_refused_at_once() {
     let (_, opaque) = asked(hand.read().await);
     assert_eq!(client.get(&k).await.unwrap_err().kind(), ClientErrorKind::Full);
     drop(one);
-    assert_eq!(client.get(&k).await.unwrap_err().kind(), ClientErrorKind::Full, "written, so not yet free");
+    assert_eq!(
+        client.get(&k).await.unwrap_err().kind(),
+        ClientErrorKind::Full,
+        "written, so not yet free"
+    );
     hand.write(&format!("EN O{opaque}\r\n")).await;
     let (_, opaque) = asked(hand.read().await);
     hand.write(&format!("EN O{opaque}\r\n")).await;
@@ -335,7 +349,11 @@ async fn who_waits_for_the_first_connection_hears_that_there_is_none() {
     let client = to_peer(&frozen, Settings::default());
     let start = Instant::now();
     assert_eq!(client.get(&key("k")).await.unwrap_err().kind(), ClientErrorKind::Down);
-    assert_eq!(start.elapsed(), Duration::from_millis(500), "the connect time-out covers the probe");
+    assert_eq!(
+        start.elapsed(),
+        Duration::from_millis(500),
+        "the connect time-out covers the probe"
+    );
 }
 
 #[tokio::test(start_paused = true)]
@@ -369,8 +387,11 @@ async fn a_frozen_node_with_full_buffers_is_left_too() {
     peer.set(State::Frozen);
     // Far more than the pipe takes: the writer is stuck, and more commands wait behind it.
     let large = Value::new(vec![0; 100_000]);
-    let (a, b, c) =
-        tokio::join!(client.set(&k, &large, Expiry::NEVER), client.set(&k, &large, Expiry::NEVER), client.get(&k));
+    let (a, b, c) = tokio::join!(
+        client.set(&k, &large, Expiry::NEVER),
+        client.set(&k, &large, Expiry::NEVER),
+        client.get(&k)
+    );
     assert_eq!(a.unwrap_err().kind(), ClientErrorKind::Lost);
     for later in [b.map(|()| None), c] {
         let kind = later.unwrap_err().kind();
@@ -420,7 +441,11 @@ async fn echo(mut hand: Hand, mut rng: fastrand::Rng, answered: Arc<Mutex<u64>>)
 #[test]
 fn replies_find_their_callers_under_random_cancellation() {
     for seed in 0..40 {
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().start_paused(true).build().unwrap();
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .start_paused(true)
+            .build()
+            .unwrap();
         runtime.block_on(async {
             let mut rng = fastrand::Rng::with_seed(seed);
             let (client, mut hands) = by_hand(Settings::default());
@@ -451,7 +476,10 @@ fn replies_find_their_callers_under_random_cancellation() {
             let answered = *answered.lock().unwrap();
             let stats = client.stats();
             assert_eq!((stats.in_flight, stats.failures, stats.connects), (0, 0, 1), "seed {seed}");
-            assert!(0 < heard && heard < answered, "seed {seed}: {heard} heard of {answered}: some must have left");
+            assert!(
+                0 < heard && heard < answered,
+                "seed {seed}: {heard} heard of {answered}: some must have left"
+            );
         });
     }
 }

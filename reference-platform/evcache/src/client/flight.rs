@@ -90,18 +90,20 @@ impl Flight {
     pub(super) fn arrive(&self, reply: Reply, now: Instant) -> Result<(), ParseError> {
         let waiting = {
             let mut queue = self.lock();
+            // The order alone says whose reply it is. The opaque makes sure: one reply too many or too few would
+            // hand every later caller somebody else's value. The waiter stays in line for the bad news.
+            let fits = queue.waiting.front().is_some_and(|waiting| match opaque(&reply) {
+                None => true,
+                Some(sequence) => sequence == Some(waiting.sequence),
+            });
+            let next = if fits { queue.waiting.pop_front() } else { None };
+            let Some(waiting) = next else {
+                return Err(ParseError::fatal(ParseErrorKind::BadReply));
+            };
             queue.progress = now;
             queue.answered += 1;
-            queue.waiting.pop_front()
+            waiting
         };
-        let Some(waiting) = waiting else {
-            return Err(ParseError::fatal(ParseErrorKind::BadReply));
-        };
-        // The order alone says whose reply it is. The opaque makes sure: one reply too many or too few would hand
-        // every later caller somebody else's value.
-        if opaque(&reply).is_some_and(|sequence| sequence != Some(waiting.sequence)) {
-            return Err(ParseError::fatal(ParseErrorKind::BadReply));
-        }
         // Err: the caller has left.
         let _ = waiting.reply.send(Ok(reply));
         Ok(())

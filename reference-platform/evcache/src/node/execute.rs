@@ -60,6 +60,10 @@ impl Node {
                 Ok(None) => return Step::Read,
                 Err(error) => {
                     self.inner.counts.errors.fetch_add(1, Ordering::Relaxed);
+                    if let Some(key) = error.key() {
+                        // As memcached: a value that cannot be stored must not leave an older one behind.
+                        self.delete(key, None, self.moment());
+                    }
                     refusal(&error).encode(output);
                     if error.is_fatal() {
                         return Step::Close;

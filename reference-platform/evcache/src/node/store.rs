@@ -105,8 +105,9 @@ impl Shards {
             }
         }
         touched.expires = match lifetime {
+            Lifetime::Forever => None,
             Lifetime::Until(at) => Some(at),
-            _ => None,
+            Lifetime::Past => Some(now),
         };
         Some(touched)
     }

@@ -1,10 +1,13 @@
 use std::{error::Error, fmt};
 
+use super::Key;
+
 /// Why input is not protocol.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ParseError {
     kind: ParseErrorKind,
     fatal: bool,
+    key: Option<Key>,
 }
 
 /// The ways in which input is not protocol.
@@ -43,11 +46,23 @@ pub enum ParseErrorKind {
 
 impl ParseError {
     pub(super) const fn new(kind: ParseErrorKind) -> Self {
-        Self { kind, fatal: false }
+        Self { kind, fatal: false, key: None }
     }
 
     pub(crate) const fn fatal(kind: ParseErrorKind) -> Self {
-        Self { kind, fatal: true }
+        Self { kind, fatal: true, key: None }
+    }
+
+    /// Names the key whose value was refused.
+    pub(super) fn of(mut self, key: Key) -> Self {
+        self.key = Some(key);
+        self
+    }
+
+    /// The key whose value was refused as [too large](ParseErrorKind::ValueTooLarge). What is stored under it is
+    /// out of date: somebody meant to replace it.
+    pub const fn key(&self) -> Option<&Key> {
+        self.key.as_ref()
     }
 
     /// What is wrong.

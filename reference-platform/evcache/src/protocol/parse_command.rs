@@ -149,7 +149,7 @@ impl CommandParser {
         let fits = usize::try_from(len).ok().filter(|len| *len <= self.limits.value);
         let head = head(words).and_then(|head| match fits {
             Some(len) => Ok(Line::Head(head, len)),
-            None => Err(ParseErrorKind::ValueTooLarge.into()),
+            None => Err(ParseError::new(ParseErrorKind::ValueTooLarge).of(head.key())),
         });
         if head.is_err() {
             self.state = State::Skip(u64::from(len) + 2);
@@ -161,6 +161,12 @@ impl CommandParser {
 // ===== impl Head =====
 
 impl Head {
+    fn key(self) -> Key {
+        match self {
+            Self::Meta { key, .. } | Self::Classic { key, .. } => key,
+        }
+    }
+
     fn with(self, value: Bytes) -> Command {
         match self {
             Self::Meta { key, flags } => Command::MetaSet { key, flags, value },

@@ -25,7 +25,18 @@ impl Memcached {
         drop(free);
         let mut command = Command::new("memcached");
         // -u: it refuses to run as root without; other users are not asked.
-        command.args(["-u", "nobody", "-l", "127.0.0.1", "-U", "0", "-m", "64", "-p", &port.to_string()]);
+        command.args([
+            "-u",
+            "nobody",
+            "-l",
+            "127.0.0.1",
+            "-U",
+            "0",
+            "-m",
+            "64",
+            "-p",
+            &port.to_string(),
+        ]);
         let child = command.stdin(Stdio::null()).spawn().expect(
             "this test needs memcached: install it (apt-get install memcached) or set ORLOP_MEMCACHED=host:port",
         );
