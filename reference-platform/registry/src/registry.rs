@@ -111,15 +111,16 @@ impl Registry {
         let peers = peers.into_iter().map(|client| Peer::new(client, settings.max_queue)).collect();
         let shared = Arc::new(Shared {
             store: Mutex::new(Store::new(settings.max_instances)),
+            ready: AtomicBool::new(settings.empty_wait.is_zero()),
             settings,
             peers,
             clock: Box::new(clock),
-            ready: AtomicBool::new(false),
             preserving: AtomicBool::new(false),
             evicted: AtomicU64::new(0),
         });
         let (alive, gone) = watch::channel(());
-        let task = run(shared.clone(), gone);
+        // Taken here and not by the task: leases may be granted before it runs.
+        let task = run(shared.clone(), gone, Instant::now());
         (Self { shared, _alive: Arc::new(alive) }, task)
     }
 
@@ -271,9 +272,9 @@ impl Shared {
 
 // ===== the task =====
 
-async fn run(shared: Arc<Shared>, mut gone: watch::Receiver<()>) {
+async fn run(shared: Arc<Shared>, mut gone: watch::Receiver<()>, started: Instant) {
     let workers = join_all(shared.peers.iter().map(|peer| peers::work(&shared, peer)));
-    let work = async { tokio::join!(workers, evict(&shared), peers::copy(&shared)) };
+    let work = async { tokio::join!(workers, evict(&shared, started), peers::copy(&shared)) };
     tokio::select! {
         // Nothing is ever sent: this is the drop of the last handle.
         _ = gone.changed() => {}
@@ -281,9 +282,9 @@ async fn run(shared: Arc<Shared>, mut gone: watch::Receiver<()>) {
     }
 }
 
-async fn evict(shared: &Shared) {
+async fn evict(shared: &Shared, started: Instant) {
     let tick = shared.settings.tick;
-    let mut last = Instant::now();
+    let mut last = started;
     let mut suspicious_since = None;
     loop {
         sleep(tick).await;

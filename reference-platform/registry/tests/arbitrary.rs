@@ -74,10 +74,10 @@ proptest! {
                 mutate(&mut batch, &mut at, &with);
             }
             // Without the departure at the end, so that something is left to be read.
-            if let Some(items) = batch["replicationList"].as_array_mut() {
+            if let Some(Value::Array(items)) = batch.get_mut("replicationList") {
                 items.pop();
             }
-            let count = batch["replicationList"].as_array().map(Vec::len);
+            let count = batch.get("replicationList").and_then(Value::as_array).map(Vec::len);
             let answer =
                 call(&registry, "POST /v2/peerreplication/batch/", batch.to_string()).await;
             if answer.status == 200 {

@@ -143,6 +143,15 @@ async fn one_that_can_copy_from_nobody_waits_and_then_answers() {
     assert_eq!(status(&alone, "GET /v2/apps").await, 403);
     sleep(Duration::from_millis(2)).await;
     assert_eq!(status(&alone, "GET /v2/apps").await, 200);
+
+    // It goes on asking, and is told what the others know as soon as they can be reached.
+    let other = start(&network, "a", SECOND);
+    register(&other, &instance("i", 10)).await;
+    sleep(SECOND * 5).await;
+    assert!(listed(&alone).is_empty());
+    network.heal();
+    sleep(SECOND * 2).await;
+    assert_eq!(listed(&alone), ["i UP"]);
 }
 
 #[tokio::test(start_paused = true)]

@@ -2,24 +2,33 @@
 
 use std::time::Duration;
 
-use tokio::time::{sleep, timeout};
+use tokio::time::sleep;
 
 use crate::registry::Shared;
 
 /// How long to wait before asking all peers again.
 const RETRY: Duration = Duration::from_secs(1);
 
-/// Copies from the first peer that lets itself be read. Gives up after the settings' wait, in which the instances
-/// register themselves; either way the registry may be read then.
+/// Copies from the first peer that lets itself be read, and lets this registry be read then, or after the settings'
+/// wait, in which the instances register themselves.
+///
+/// After the wait it keeps asking until it has copied once: where a registry starts cut off, that brings the two sides
+/// together sooner than the instances' heartbeats do.
 pub(crate) async fn copy(registry: &Shared) {
-    let copied = timeout(registry.settings.empty_wait, async {
-        while !copy_from_any(registry).await {
+    let wait = async {
+        sleep(registry.settings.empty_wait).await;
+        registry.open();
+    };
+    let copy = async {
+        while !registry.peers.is_empty() {
+            if copy_from_any(registry).await {
+                registry.open();
+                return;
+            }
             sleep(RETRY).await;
         }
-    });
-    // Late or not: whoever reads from now on finds all that can be known.
-    let _ = copied.await;
-    registry.open();
+    };
+    tokio::join!(wait, copy);
 }
 
 async fn copy_from_any(registry: &Shared) -> bool {
