@@ -1,4 +1,5 @@
 //! The client, against registries that refuse, hang and answer.
+#![cfg(feature = "eureka")]
 
 mod common;
 

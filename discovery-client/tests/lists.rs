@@ -1,5 +1,5 @@
 //! Fixed lists and files, in paused time.
-#![cfg(feature = "file")]
+#![cfg(all(feature = "eureka", feature = "file"))]
 
 mod common;
 

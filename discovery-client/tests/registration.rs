@@ -1,4 +1,5 @@
 //! Registration, in paused time.
+#![cfg(feature = "eureka")]
 
 mod common;
 

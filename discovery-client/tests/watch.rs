@@ -1,4 +1,5 @@
 //! Watches, in paused time.
+#![cfg(feature = "eureka")]
 
 mod common;
 

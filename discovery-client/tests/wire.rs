@@ -1,4 +1,5 @@
 //! The wire model against what real servers and clients sent.
+#![cfg(feature = "eureka")]
 
 use orlop_discovery_client::eureka::wire::{
     ActionType, Application, Applications, InstanceInfo, InstanceStatus, Port, ReplicationAction,
