@@ -1,5 +1,8 @@
 //! The multiplexed connection: order, cancellation, bounds, frozen and dead nodes.
 
+// Real sockets on loopback, and memcached itself: outside any simulation.
+#![allow(clippy::disallowed_methods)]
+
 mod support;
 
 use std::{

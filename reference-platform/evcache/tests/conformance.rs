@@ -3,6 +3,9 @@
 //! What is written down here was seen from memcached 1.6.18; `real_memcached_*` checks it against the one that is
 //! installed, and then both against each other with generated commands.
 
+// Real sockets on loopback, and memcached itself: outside any simulation.
+#![allow(clippy::disallowed_methods)]
+
 use std::time::SystemTime;
 
 use bytes::{Bytes, BytesMut};
@@ -125,7 +128,7 @@ async fn converse(
 }
 
 fn node() -> Node {
-    #[allow(clippy::disallowed_methods)] // Absolute times are compared with a real memcached's.
+    // The system's clock: absolute times are compared with a real memcached's.
     Node::new(Settings::default(), SystemTime::now)
 }
 
