@@ -39,6 +39,9 @@ pub enum End {
 }
 
 /// What must be told at the end. Whoever holds it owes the telling: [`Record::finish`] pays, and so does a drop.
+///
+/// Core's `Permit` has the same shape but not the same content: its ticket cannot be borrowed between the events, while
+/// every filter changes the context, and it ends with a verdict, while filters want to know where the end was.
 pub(crate) struct Record {
     pub(crate) snapshot: Arc<Snapshot>,
     pub(crate) cx: RequestCx,

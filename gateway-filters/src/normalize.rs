@@ -12,7 +12,10 @@ use crate::{Body, Category, Filter, FilterMeta, Phases, RequestCx, Step, answer:
 /// `Content-Length` together with `Transfer-Encoding`, differing or non-numeric lengths, a coding other than one
 /// `chunked`, `Transfer-Encoding` outside HTTP/1.1, connection headers in HTTP/2; in the path a backslash, an encoded
 /// slash, backslash or control character, broken or doubled percent-encoding, and segments that are `.` or `..` once
-/// decoded. Identical repeated lengths become one.
+/// decoded.
+///
+/// Two things are put right instead: identical repeated lengths become one, and letters, digits, `-`, `.`, `_` and `~`
+/// that are percent-encoded in the path are decoded (RFC 3986 6.2.2.2), so that `/%61dmin` is routed as `/admin`.
 ///
 /// A server library may have settled some of this before a filter can see it: hyper drops a `Content-Length` beside a
 /// `Transfer-Encoding` and closes the connection after the response.
@@ -52,6 +55,9 @@ impl Normalize {
         }
         host(req.uri(), req.version(), req.headers(), self.require_host)?;
         path(req.uri().path(), req.method(), self.empty_segments)?;
+        if let Some(uri) = canonical(req.uri()) {
+            *req.uri_mut() = uri;
+        }
         let version = req.version();
         framing(version, req.headers_mut())
     }
@@ -207,6 +213,34 @@ fn check_segment(segment: &[u8]) -> Result<(), &'static str> {
         return Err("dot segment in the path");
     }
     Ok(())
+}
+
+/// The target with its unreserved characters decoded; `None` if there is nothing to decode.
+fn canonical(uri: &Uri) -> Option<Uri> {
+    let mut rest = uri.path();
+    let mut path = String::new();
+    while let Some((before, after)) = rest.split_once('%') {
+        path.push_str(before);
+        let (byte, _) = decode(after.as_bytes())?;
+        if byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_' | b'~') {
+            path.push(char::from(byte));
+        } else {
+            path.push('%');
+            path.push_str(&after[..2]);
+        }
+        rest = &after[2..];
+    }
+    path.push_str(rest);
+    if path.len() == uri.path().len() {
+        return None;
+    }
+    if let Some(query) = uri.query() {
+        path.push('?');
+        path.push_str(query);
+    }
+    let mut parts = uri.clone().into_parts();
+    parts.path_and_query = Some(path.try_into().ok()?);
+    Uri::from_parts(parts).ok()
 }
 
 /// The byte that two hexadecimal digits stand for, and what comes after them.

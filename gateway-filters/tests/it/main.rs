@@ -17,4 +17,5 @@ mod readme;
 mod route;
 #[cfg(all(feature = "serde", feature = "gzip", feature = "jwt", feature = "route"))]
 mod settings;
+mod sockets;
 mod support;

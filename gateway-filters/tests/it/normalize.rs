@@ -76,6 +76,23 @@ async fn paths() {
 }
 
 #[tokio::test]
+async fn unreserved_characters_have_one_spelling() {
+    let endpoint = tower::service_fn(|req: Request<Body>| async move {
+        Ok::<_, std::convert::Infallible>(http::Response::new(Body::from(req.uri().to_string())))
+    });
+    let gateway = behind(Normalize::new(), Endpoints::new().fallback(endpoint));
+    for (sent, seen) in [
+        ("/%61dmin/%7Euser?q=%61", "/admin/~user?q=%61"),
+        ("/a%20b/%E2%82%AC%2d", "/a%20b/%E2%82%AC-"),
+        ("/%2ehidden", "/.hidden"),
+        ("/plain?x=%2f", "/plain?x=%2f"),
+        ("http://example.test/%41", "http://example.test/A"),
+    ] {
+        assert_eq!(text(send(&gateway, get(sent)).await).await, seen);
+    }
+}
+
+#[tokio::test]
 async fn hosts() {
     assert_eq!(status(with(&[("host", "a")])).await, 200);
     assert_eq!(status(with(&[("host", "[::1]:80")])).await, 200);
