@@ -13,6 +13,7 @@
 //! | [`supervisor`] | starting, breaking and ending instances |
 //! | [`cli`] | the `platform` command |
 
+pub mod catalogue;
 pub mod cli;
 pub mod clock;
 pub mod ctx;
@@ -21,11 +22,13 @@ pub mod drain;
 pub mod failure;
 pub mod graph;
 pub mod http;
+pub mod members;
 pub mod net;
 pub mod services;
 pub mod settings;
 #[cfg(feature = "sim")]
 pub mod simulation;
+pub mod signing;
 pub mod supervisor;
 pub mod topology;
 pub mod trace;

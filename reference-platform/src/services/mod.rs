@@ -1,6 +1,13 @@
 //! The services: each one is `async fn serve(ctx, listener)` in a module of its own.
 
+pub mod appliance;
+pub mod entitlement;
+pub mod gateway;
 pub mod health;
+pub mod playback;
+pub mod problem;
+#[cfg(test)]
+pub(crate) mod testing;
 
 use futures_util::future::{BoxFuture, ready};
 
@@ -15,10 +22,10 @@ pub type Serve = fn(Ctx, Listener) -> BoxFuture<'static, Result<(), BoxError>>;
 /// What runs an instance of `service`.
 pub fn entry(service: Service) -> Serve {
     match service {
+        Service::Entitlement => |ctx, listener| Box::pin(entitlement::serve(ctx, listener)),
+        Service::Appliance => |ctx, listener| Box::pin(appliance::serve(ctx, listener)),
         Service::Registry
         | Service::Evcache
-        | Service::Entitlement
-        | Service::Appliance
         | Service::Personalization
         | Service::Search
         | Service::Browse
