@@ -9,7 +9,8 @@ pub struct Respond<F> {
 }
 
 impl<F> Respond<F> {
-    pub(crate) fn new(respond: F) -> Self {
+    /// Refusals are answered with what `respond` makes of them.
+    pub fn new(respond: F) -> Self {
         Self { respond }
     }
 }
