@@ -1,23 +1,20 @@
-//! Requests to registries, each tried at one after another until one answers.
+//! What a registry can be asked.
 
 use std::{fmt, sync::Arc, time::Duration};
 
 use bytes::Bytes;
-use http::{
-    HeaderMap, HeaderValue, Method, Request, Response, StatusCode,
-    header::{ACCEPT, CONTENT_ENCODING, CONTENT_TYPE, HOST, HeaderName},
-};
+use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, header::HeaderName};
 use http_body::Body;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
-use tokio::time::{Instant, timeout};
 use tower_service::Service;
 
 use super::{
-    base::{BadUrl, Base, Bases, QUARANTINE},
-    error::{Error, ErrorKind},
+    ask::Ask,
+    base::{BadUrl, Base, Bases},
+    error::Error,
     transport::{self, BoxError, Transport},
     wire::{
-        Application, Applications, InstanceInfo, InstanceStatus, Malformed, ReplicationList,
+        Application, Applications, InstanceInfo, InstanceStatus, ReplicationList,
         ReplicationListResponse,
     },
 };
@@ -31,11 +28,11 @@ use super::{
 /// redirects or retry by itself: heartbeats are repeated soon anyway.
 #[derive(Clone)]
 pub struct Client {
-    transport: Transport,
-    bases: Arc<Bases>,
-    timeout: Duration,
-    max_body: usize,
-    headers: HeaderMap,
+    pub(super) transport: Transport,
+    pub(super) bases: Arc<Bases>,
+    pub(super) timeout: Duration,
+    pub(super) max_body: usize,
+    pub(super) headers: HeaderMap,
 }
 
 /// What a registry said to a heartbeat.
@@ -46,14 +43,6 @@ pub enum Beat {
     Renewed,
     /// The registry does not know this instance, or wants its newest state: register again.
     Unknown,
-}
-
-/// What goes on the wire for one call.
-struct Ask {
-    what: String,
-    method: Method,
-    path: String,
-    body: Bytes,
 }
 
 /// Everything but what RFC 3986 calls unreserved.
@@ -267,105 +256,6 @@ impl Client {
         };
         self.ask(ask, &[StatusCode::OK], ReplicationListResponse::from_json).await
     }
-
-    // ----- exchange -----
-
-    async fn read<T>(
-        &self,
-        what: String,
-        path: &str,
-        decode: fn(&[u8]) -> Result<T, Malformed>,
-    ) -> Result<T, Error> {
-        let ask = Ask { what, method: Method::GET, path: path.to_owned(), body: Bytes::new() };
-        self.ask(ask, &[StatusCode::OK], decode).await
-    }
-
-    async fn ask<T>(
-        &self,
-        ask: Ask,
-        fine: &[StatusCode],
-        decode: fn(&[u8]) -> Result<T, Malformed>,
-    ) -> Result<T, Error> {
-        self.in_turn(ask, fine, |response| decode(response.body()).map_err(ErrorKind::Malformed))
-            .await
-    }
-
-    async fn send(&self, ask: Ask, fine: &[StatusCode]) -> Result<StatusCode, Error> {
-        self.in_turn(ask, fine, |response| Ok(response.status())).await
-    }
-
-    async fn in_turn<T>(
-        &self,
-        ask: Ask,
-        fine: &[StatusCode],
-        read: impl Fn(Response<Bytes>) -> Result<T, ErrorKind>,
-    ) -> Result<T, Error> {
-        let order = self.bases.in_turn(Instant::now());
-        let mut tried = 0;
-        loop {
-            let index = order[tried];
-            let base = &self.bases.list()[index];
-            tried += 1;
-            let kind = match self.exchange(base, &ask, fine).await.and_then(&read) {
-                Ok(answer) => {
-                    self.bases.answered(index);
-                    return Ok(answer);
-                }
-                Err(kind) => kind,
-            };
-            if kind.is_trouble() {
-                self.bases.failed(index, Instant::now() + QUARANTINE);
-            }
-            if !kind.try_next() || tried == order.len() {
-                return Err(Error::new(ask.what, base.to_string(), tried, kind));
-            }
-        }
-    }
-
-    async fn exchange(
-        &self,
-        base: &Base,
-        ask: &Ask,
-        fine: &[StatusCode],
-    ) -> Result<Response<Bytes>, ErrorKind> {
-        let request = self.request(base, ask).map_err(ErrorKind::Request)?;
-        let response = timeout(self.timeout, (self.transport)(request, self.max_body))
-            .await
-            .map_err(|_| ErrorKind::TimedOut(self.timeout))??;
-        if let Some(encoding) = response.headers().get(CONTENT_ENCODING) {
-            let encoding = String::from_utf8_lossy(encoding.as_bytes()).into_owned();
-            if encoding != "identity" {
-                return Err(ErrorKind::Encoded(encoding));
-            }
-        }
-        if !fine.contains(&response.status()) {
-            return Err(ErrorKind::Status(response.status(), excerpt(response.body())));
-        }
-        Ok(response)
-    }
-
-    fn request(&self, base: &Base, ask: &Ask) -> Result<Request<Bytes>, http::Error> {
-        let mut request = Request::builder()
-            .method(ask.method.clone())
-            .uri(base.uri(&ask.path)?)
-            // Set here because a bare HTTP/1 connection does not do it.
-            .header(HOST, base.authority())
-            .header(ACCEPT, "application/json");
-        if !ask.body.is_empty() {
-            request = request.header(CONTENT_TYPE, "application/json");
-        }
-        let mut request = request.body(ask.body.clone())?;
-        for (name, value) in &self.headers {
-            request.headers_mut().insert(name, value.clone());
-        }
-        Ok(request)
-    }
-}
-
-/// What an error page begins with, for the error's text.
-fn excerpt(body: &[u8]) -> String {
-    let text = String::from_utf8_lossy(&body[..body.len().min(200)]);
-    text.trim().to_owned()
 }
 
 impl fmt::Debug for Client {

@@ -9,6 +9,7 @@
 //!        '------ Discovery: one task for the whole process ==> Watch, Watch, .. (a stream of updates for each application)
 //! ```
 
+mod ask;
 mod base;
 mod client;
 mod discovery;

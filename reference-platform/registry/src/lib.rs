@@ -86,10 +86,12 @@
 pub use orlop_discovery_client as client;
 pub use orlop_discovery_client::core;
 
+mod background;
 mod http;
 mod peers;
 mod registry;
 mod settings;
+mod shared;
 mod store;
 
 pub use peers::PeerSnapshot;

@@ -129,8 +129,7 @@ fn run(seed: u64) -> Vec<String> {
     }
     sim.client("me", story());
     sim.run().unwrap_or_else(|error| panic!("seed {seed}: {error}"));
-    let trace = trace.lock().unwrap().clone();
-    trace
+    trace.lock().unwrap().clone()
 }
 
 #[test]

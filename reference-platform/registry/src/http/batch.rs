@@ -6,7 +6,7 @@ use orlop_discovery_client::eureka::wire::{
 };
 
 use crate::{
-    registry::Shared,
+    shared::Shared,
     store::{Beat, Beaten, Key, Origin},
 };
 

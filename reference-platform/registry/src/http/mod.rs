@@ -2,7 +2,9 @@
 
 mod batch;
 mod body;
+mod change;
 mod query;
+mod read;
 mod respond;
 mod route;
 mod service;

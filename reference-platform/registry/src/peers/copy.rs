@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use tokio::time::sleep;
 
-use crate::registry::Shared;
+use crate::shared::Shared;
 
 /// How long to wait before asking all peers again.
 const RETRY: Duration = Duration::from_secs(1);

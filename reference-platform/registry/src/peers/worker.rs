@@ -8,7 +8,7 @@ use orlop_discovery_client::eureka::wire::{
 use tokio::time::{Instant, sleep, sleep_until};
 
 use super::{Peer, queue::Task, registration};
-use crate::{registry::Shared, store::Key};
+use crate::{shared::Shared, store::Key};
 
 /// After a failure: this, doubling up to the second.
 const BACK_OFF: Duration = Duration::from_millis(100);
