@@ -1,0 +1,72 @@
+//! Who is told of transitions.
+
+use crate::{Transition, circuit::Plan};
+use std::{
+    panic::{AssertUnwindSafe, catch_unwind},
+    sync::{Arc, OnceLock},
+};
+use tokio::sync::watch;
+
+/// Is told of a circuit's transitions. Closures are observers.
+///
+/// It runs after the transition, on the task whose call caused it, with no lock held; it may call the circuit. One
+/// circuit's transitions come one at a time and in order, so while one is being told, others wait for the task that
+/// tells it: do not block. A panic is caught and dropped.
+pub trait Observe: Send + Sync {
+    /// The circuit went from one state to another.
+    fn transition(&self, transition: &Transition);
+}
+
+impl<F: Fn(&Transition) + Send + Sync> Observe for F {
+    fn transition(&self, transition: &Transition) {
+        self(transition);
+    }
+}
+
+/// All listeners of one circuit.
+pub(crate) struct Listeners {
+    observer: Option<Arc<dyn Observe>>,
+    /// Made when somebody first asks for it: most circuits of many keys need none.
+    pub(crate) watch: OnceLock<watch::Sender<Transition>>,
+    #[cfg(feature = "metrics")]
+    pub(crate) meters: Option<crate::metrics::Meters>,
+}
+
+impl Listeners {
+    pub(crate) fn new(plan: &Plan) -> Self {
+        Self {
+            observer: plan.observer.clone(),
+            watch: OnceLock::new(),
+            #[cfg(feature = "metrics")]
+            meters: plan.meters.clone(),
+        }
+    }
+
+    /// Tells everybody. A listener that panics keeps none of the others from hearing.
+    pub(crate) fn tell(&self, transition: &Transition) {
+        if let Some(watch) = self.watch.get() {
+            quietly(|| drop(watch.send_replace(transition.clone())));
+        }
+        #[cfg(feature = "metrics")]
+        if let Some(meters) = &self.meters {
+            quietly(|| meters.transition(transition));
+        }
+        #[cfg(feature = "tracing")]
+        quietly(|| crate::tracing::transition(transition));
+        if let Some(observer) = &self.observer {
+            quietly(|| observer.transition(transition));
+        }
+    }
+
+    pub(crate) fn subscribe(
+        &self,
+        current: impl FnOnce() -> Transition,
+    ) -> watch::Receiver<Transition> {
+        self.watch.get_or_init(|| watch::Sender::new(current())).subscribe()
+    }
+}
+
+fn quietly(tell: impl FnOnce()) {
+    // The panic hook has reported it already. The circuit's own state is not touched by listeners.
+    let _ = catch_unwind(AssertUnwindSafe(tell));
+}

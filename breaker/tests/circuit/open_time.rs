@@ -1,0 +1,86 @@
+use crate::support::{calls, consecutive, ms, pass, secs};
+use orlop_breaker::{
+    Circuit, OpenTime, State,
+    core::{Kind, Now, Verdict},
+};
+use std::time::Duration;
+
+#[tokio::test(start_paused = true)]
+async fn a_refusal_says_who_and_how_long() {
+    let circuit = Circuit::new(consecutive(1)).named("playback");
+    calls(&circuit, "F");
+    pass(ms(1_500)).await;
+    let rejected = circuit.try_enter().unwrap_err();
+    assert_eq!(rejected.kind(), Kind::Circuit);
+    assert_eq!(rejected.name(), Some("playback"));
+    assert_eq!(rejected.retry_after(), Some(ms(3_500)), "what is left of 5 s");
+    assert_eq!(circuit.snapshot().refused(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn open_ends_at_its_time_exactly() {
+    let circuit = Circuit::new(consecutive(1).open(OpenTime::fixed(secs(1))));
+    calls(&circuit, "F");
+    pass(secs(1) - Duration::from_nanos(1)).await;
+    assert_eq!(calls(&circuit, "S"), "x");
+    pass(Duration::from_nanos(1)).await;
+    assert_eq!(calls(&circuit, "S"), "S");
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_open_time_of_zero_makes_the_next_call_a_probe() {
+    let circuit = Circuit::new(consecutive(1).open(OpenTime::fixed(Duration::ZERO)));
+    assert_eq!(calls(&circuit, "F F F S"), "FFFS");
+    assert_eq!(circuit.state(), State::Closed);
+}
+
+#[tokio::test(start_paused = true)]
+async fn open_times_grow_until_the_circuit_closes() {
+    let settings = consecutive(1).open(OpenTime::exponential(secs(1), secs(8)));
+    let circuit = Circuit::new(settings).seeded(7);
+    let mut transitions = circuit.transitions();
+    for round in 0..2 {
+        for full in [1, 2, 4, 8, 8] {
+            calls(&circuit, "F");
+            let time = transitions.borrow_and_update().open_time().expect("it has opened");
+            let full = secs(full);
+            assert!(time >= full / 2 && time <= full, "round {round}: {time:?} of {full:?}");
+            pass(time).await;
+        }
+        calls(&circuit, "S");
+        assert_eq!(circuit.state(), State::Closed, "and the sequence starts again");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn equal_seeds_open_equally_long() {
+    let settings = consecutive(1).open(OpenTime::exponential(secs(1), secs(60)));
+    let time = |seed| {
+        let circuit = Circuit::new(settings.clone()).seeded(seed);
+        calls(&circuit, "F");
+        circuit.try_enter().unwrap_err().retry_after()
+    };
+    assert_eq!(time(1), time(1));
+    assert_ne!(time(1), time(2), "these two seeds differ");
+}
+
+#[tokio::test(start_paused = true)]
+async fn retry_after_lengthens_the_open_time_within_its_clamp() {
+    let settings = consecutive(1).max_retry_after(secs(30));
+    for (advice, open) in [(1, 5), (5, 5), (20, 20), (1_000_000, 30)] {
+        let circuit = Circuit::new(settings.clone());
+        let verdict = Verdict::FAILURE.with_retry_after(secs(advice));
+        circuit.try_enter().unwrap().settle(&verdict, &Now::lazy());
+        assert_eq!(circuit.try_enter().unwrap_err().retry_after(), Some(secs(open)));
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_throttled_probe_waits_as_it_was_told() {
+    let circuit = Circuit::new(consecutive(1));
+    calls(&circuit, "F");
+    pass(secs(5)).await;
+    let verdict = Verdict::THROTTLED.with_retry_after(secs(12));
+    circuit.try_enter().unwrap().settle(&verdict, &Now::lazy());
+    assert_eq!(circuit.try_enter().unwrap_err().retry_after(), Some(secs(12)));
+}
