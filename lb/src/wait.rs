@@ -23,8 +23,9 @@ pin_project! {
     /// Boxed by its owner: the path of a call that need not wait stays small.
     pub(crate) struct Wait {
         since: Instant,
+        // Made at the first poll: a call may be made where no runtime is, as long as it is not polled there.
         #[pin]
-        timer: Sleep,
+        timer: Option<Sleep>,
         #[pin]
         changed: OwnedNotified,
     }
@@ -38,8 +39,7 @@ const AT_LEAST: Duration = Duration::from_millis(1);
 
 impl Wait {
     pub(crate) fn new<S, G>(published: &Published<S, G>) -> Self {
-        let since = Instant::now();
-        Self { since, timer: tokio::time::sleep_until(since), changed: published.changed() }
+        Self { since: Instant::now(), timer: None, changed: published.changed() }
     }
 
     pub(crate) fn poll<S, G, C, L, Req>(
@@ -83,8 +83,13 @@ impl Wait {
                     return Poll::Ready(Ok(bound));
                 }
             }
-            this.timer.as_mut().reset(next);
-            if this.timer.poll(cx).is_pending() && this.changed.poll(cx).is_pending() {
+            if let Some(timer) = this.timer.as_mut().as_pin_mut() {
+                timer.reset(next);
+            } else {
+                this.timer.set(Some(tokio::time::sleep_until(next)));
+            }
+            let timer = this.timer.as_pin_mut().map(|timer| timer.poll(cx));
+            if timer.is_none_or(|timer| timer.is_pending()) && this.changed.poll(cx).is_pending() {
                 return Poll::Pending;
             }
         }
