@@ -156,6 +156,16 @@ async fn unsigned_and_wrongly_signed_tokens_stay_out() {
     let token = by_hand(&json!({ "alg": "EdDSA" }), &claims(), signature);
     assert_eq!(refused(&token).await, unsigned);
 
+    // Signed as HS256 by the right key, but the head says otherwise.
+    for alg in ["RS256", "none", "EdDSA", "HS384"] {
+        let unsigned_part = by_hand(&json!({ "alg": alg }), &claims(), "");
+        let message = unsigned_part.trim_end_matches('.');
+        let key = EncodingKey::from_secret(SECRET);
+        let signature =
+            jsonwebtoken::crypto::sign(message.as_bytes(), &key, Algorithm::HS256).unwrap();
+        assert_eq!(refused(&format!("{message}.{signature}")).await, unsigned, "{alg}");
+    }
+
     let mut head = Header::new(Algorithm::HS256);
     head.kid = Some("../../dev/null".into());
     let token = encode(&head, &claims(), &EncodingKey::from_secret(SECRET)).unwrap();
