@@ -4,11 +4,14 @@ use std::fmt;
 use std::future::Future;
 use std::io;
 use std::net::SocketAddr;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
+use orlop::Catalogue;
 use tokio::time::Instant;
 
+use crate::BoxError;
 use crate::clock::{Wall, epoch};
+use crate::discovery::Discovery;
 use crate::drain::Drain;
 use crate::graph::{Edge, Graph};
 use crate::net::{Listener, Net, Stream};
@@ -29,7 +32,13 @@ struct Inner {
     net: Net,
     wall: Wall,
     trace: Trace,
+    /// Said first: get out of the registries.
+    leave: Drain,
     drain: Drain,
+    /// Its clients and circuits, to be looked at.
+    catalogue: Catalogue,
+    /// Started by the first who asks, on that runtime.
+    discovery: Mutex<Option<Arc<Discovery>>>,
 }
 
 /// What all instances of one platform share; makes a [`Ctx`] for each.
@@ -92,7 +101,10 @@ impl World {
             net: self.net,
             wall: self.wall.clone(),
             trace: self.trace.clone(),
+            leave: Drain::new(),
             drain: Drain::new(),
+            catalogue: Catalogue::new(),
+            discovery: Mutex::new(None),
         }))
     }
 
@@ -166,6 +178,31 @@ impl Ctx {
         self.0.graph.edge(from, to).ok_or(UndeclaredEdge { from, to })
     }
 
+    /// Its clients and circuits.
+    pub fn catalogue(&self) -> &Catalogue {
+        &self.0.catalogue
+    }
+
+    /// Who is where. The first call starts to fetch.
+    ///
+    /// # Errors
+    ///
+    /// When the graph does not let this service ask the registries.
+    ///
+    /// # Panics
+    ///
+    /// The first call, outside of a tokio runtime.
+    pub fn discovery(&self) -> Result<Arc<Discovery>, BoxError> {
+        // Held while it starts, which waits for nothing: two must not start.
+        let mut discovery = self.0.discovery.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(started) = &*discovery {
+            return Ok(Arc::clone(started));
+        }
+        let started = Arc::new(Discovery::start(self)?);
+        *discovery = Some(Arc::clone(&started));
+        Ok(started)
+    }
+
     /// Listens on `addr`, usually `ctx.me().addr`.
     ///
     /// # Errors
@@ -218,7 +255,21 @@ impl Ctx {
         &self.0.trace
     }
 
-    /// Ends when this instance is told to finish: deregister, refuse new calls, drain, end.
+    /// Ends when this instance is told to leave; [`shutdown`](Self::shutdown) follows once clients had time to hear of it.
+    ///
+    /// # Cancel safety
+    ///
+    /// May be dropped and asked for again at any time.
+    pub fn leaving(&self) -> impl Future<Output = ()> + Send + use<> {
+        self.0.leave.wait()
+    }
+
+    /// The signal behind [`leaving`](Self::leaving), for whoever runs this instance.
+    pub fn leave(&self) -> &Drain {
+        &self.0.leave
+    }
+
+    /// Ends when this instance is told to finish: refuse new calls, drain, end.
     ///
     /// # Cancel safety
     ///
@@ -227,7 +278,7 @@ impl Ctx {
         self.0.drain.wait()
     }
 
-    /// The signal behind [`shutdown`](Self::shutdown), for whoever runs this instance.
+    /// The signal behind [`shutdown`](Self::shutdown).
     pub fn drain(&self) -> &Drain {
         &self.0.drain
     }

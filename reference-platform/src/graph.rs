@@ -35,8 +35,8 @@ pub struct Edge {
     pub protocol: Protocol,
     /// What `from` does instead when the call fails; critical edges have none.
     pub fallback: Option<String>,
-    /// The client's settings as written, for the client stack to read.
-    pub client: toml::Table,
+    /// How calls on it are treated.
+    pub client: orlop::Settings,
 }
 
 /// What two services speak.
@@ -75,7 +75,7 @@ struct Declared {
     protocol: Protocol,
     fallback: Option<String>,
     #[serde(default)]
-    client: toml::Table,
+    client: orlop::Settings,
 }
 
 #[derive(Deserialize)]
@@ -269,7 +269,11 @@ mod tests {
         for edge in Graph::embedded().edges() {
             let (from, to) = (edge.from, edge.to);
             assert_ne!(edge.critical, edge.fallback.is_some(), "{from} -> {to}");
-            assert!(edge.client.contains_key("deadline"), "{from} -> {to}");
+            assert!(edge.client.limit.is_some(), "{from} -> {to}");
+            if matches!(edge.protocol, Protocol::Http | Protocol::Grpc) {
+                assert!(edge.client.retry.timeout.is_some(), "{from} -> {to}");
+                assert!(edge.client.retry.attempt_timeout.is_some(), "{from} -> {to}");
+            }
         }
     }
 

@@ -9,26 +9,34 @@
 //! | [`graph`] | who may call whom, how, and what happens when that fails |
 //! | [`ctx`] | what a service instance is given: listen, dial, clock, randomness, settings, its edges |
 //! | [`http`] | serving a router on a listener, with a graceful end |
+//! | [`catalogue`] | the titles, their bytes and digests, all from a seed |
+//! | [`members`] | the virtual members and what they may watch |
+//! | [`signing`] | links to bytes, and members' tokens |
 //! | [`services`] | the services themselves |
 //! | [`supervisor`] | starting, breaking and ending instances |
 //! | [`cli`] | the `platform` command |
 
+pub mod cache;
 pub mod catalogue;
+pub mod circuits;
 pub mod cli;
+pub mod client;
 pub mod clock;
 pub mod ctx;
 pub mod demo;
+pub mod discovery;
 pub mod drain;
 pub mod failure;
 pub mod graph;
 pub mod http;
 pub mod members;
 pub mod net;
+pub mod rows;
 pub mod services;
 pub mod settings;
+pub mod signing;
 #[cfg(feature = "sim")]
 pub mod simulation;
-pub mod signing;
 pub mod supervisor;
 pub mod topology;
 pub mod trace;

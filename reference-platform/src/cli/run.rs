@@ -42,13 +42,13 @@ async fn until_told(ctx: Ctx) -> Result<(), Failure> {
     let unheard = |e| Failure::failed(format!("cannot listen for signals: {e}"));
     let mut terminate = signal(SignalKind::terminate()).map_err(unheard)?;
     let mut interrupt = signal(SignalKind::interrupt()).map_err(unheard)?;
-    let drain = ctx.drain().clone();
+    let leave = ctx.leave().clone();
     let told = async move {
         tokio::select! {
             _ = terminate.recv() => {}
             _ = interrupt.recv() => {}
         }
-        drain.start();
+        leave.start();
         std::future::pending::<()>().await;
     };
     tokio::select! {

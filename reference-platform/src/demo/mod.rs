@@ -1,7 +1,48 @@
 //! `platform demo`: boots the graph, drives virtual members through it, injects faults, judges.
+//!
+//! ```text
+//!   boot --> warm up --> [ inject -> seen to bite -> 17 s under load -> take back -> recovered ] for each fault
+//!        --> end --> boot with the layers off --> [ inject -> 1,000 calls a path ] for three faults --> end --> judge
+//! ```
+//!
+//! The load is open-loop and never stops: what lies between two rows is not judged, but it is what lets circuits close.
 
-use crate::cli::Shared;
+mod fault;
+mod load;
+mod member;
+mod recorder;
+mod recovery;
+mod table;
+mod tally;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::time::{Instant, sleep, timeout};
+
+use self::fault::Fault;
+use self::load::{Load, Rates};
+use self::member::Members;
+use self::recorder::{Recorder, Window};
+use self::tally::Path;
+use crate::cli::{Setup, Shared, Switch, runtime, say, signalled};
+use crate::ctx::Ctx;
 use crate::failure::Failure;
+use crate::supervisor::{Progress, Supervisor};
+use crate::topology::{Service, Zone};
+
+/// How long a fault lasts.
+const ROW: Duration = Duration::from_secs(17);
+/// Load before the first fault, which is not judged.
+const WARM_UP: Duration = Duration::from_secs(3);
+/// Calls a second with the layers on.
+const RATES: Rates = Rates { critical: 450.0, home: 60.0 };
+/// Calls a second with the layers off: home as fast as the rest, so that a row takes seconds.
+const RATES_OFF: Rates = Rates { critical: 300.0, home: 300.0 };
+/// Calls of each path in a row with the layers off.
+const CALLS_OFF: u64 = 1_000;
+/// A share of late starts above this and nothing is judged.
+const LATE: f64 = 0.01;
 
 /// Arguments of `platform demo`.
 #[derive(Debug, Clone, clap::Args)]
@@ -9,7 +50,7 @@ pub struct Args {
     /// Where and how the graph runs.
     #[command(flatten)]
     pub shared: Shared,
-    /// Print p99 without judging it.
+    /// Print p99 without judging it
     #[arg(long)]
     pub no_latency_bars: bool,
 }
@@ -20,6 +61,180 @@ pub struct Args {
 ///
 /// What failed: a fault that did not bite, a path under its bar, a process left running, or a machine too slow to judge.
 pub fn run(args: Args) -> Result<(), Failure> {
-    let _ = args;
-    Err(Failure::failed("the demo is not built yet"))
+    if args.shared.in_process {
+        let text = "--in-process cannot freeze an instance: run the demo without it";
+        return Err(Failure::usage(text));
+    }
+    runtime(2)?.block_on(async {
+        let signalled =
+            signalled().map_err(|e| Failure::failed(format!("cannot listen for signals: {e}")))?;
+        let mut signalled = std::pin::pin!(signalled);
+        let mut judge = Judge { judge_latency: !args.no_latency_bars, ..Judge::default() };
+        if args.shared.resilience == Switch::On {
+            let rows =
+                |s: Supervisor| async move { with_layers(&s, &mut judge).await.map(|()| judge) };
+            judge = platform(&args.shared, signalled.as_mut(), rows).await?;
+            say("");
+        }
+        let off = Shared { resilience: Switch::Off, ..args.shared.clone() };
+        let rows =
+            |s: Supervisor| async move { without_layers(&s, &mut judge).await.map(|()| judge) };
+        judge = platform(&off, signalled.as_mut(), rows).await?;
+        judge.verdict()
+    })
+}
+
+/// Boots a platform, does something with it, and ends it, whatever happened.
+async fn platform<F: Future<Output = Result<Judge, Failure>>>(
+    shared: &Shared,
+    signalled: std::pin::Pin<&mut impl Future<Output = &'static str>>,
+    rows: impl FnOnce(Supervisor) -> F,
+) -> Result<Judge, Failure> {
+    let Setup { place, plan } = shared.set_up().await?;
+    let supervisor = Supervisor::new(plan)?;
+    let work = async {
+        supervisor.boot(&Progress::new()).await?;
+        rows(supervisor.clone()).await
+    };
+    let outcome = tokio::select! {
+        outcome = work => outcome,
+        name = signalled => Err(Failure::failed(format!("{name}: the demo was not finished"))),
+    };
+    let stopped = supervisor.stop_all().await;
+    drop(place);
+    // A row that failed is the first thing to say; an instance left running is a failure of its own.
+    let judge = outcome?;
+    stopped?;
+    Ok(judge)
+}
+
+/// Each fault for its time, under load.
+async fn with_layers(supervisor: &Supervisor, judge: &mut Judge) -> Result<(), Failure> {
+    let member = supervisor.world().ctx(supervisor.world().topology().member(Zone::A));
+    let (recorder, load) = start(&member, RATES).await?;
+    say(format_args!("\nwith orlop's layers: {RATES}, each fault {} s", ROW.as_secs()));
+    say(table::HEAD);
+    for fault in Fault::all(supervisor.world().topology()) {
+        let begun = Instant::now();
+        recorder.open(begun);
+        fault.inject(supervisor).await?;
+        sleep((begun + ROW).saturating_duration_since(Instant::now())).await;
+        fault.still_bites(supervisor).await?;
+        recorder.close(Instant::now());
+        let back = fault.take_back(supervisor).await?;
+        // Calls in flight at the end belong to the row; none lasts longer than a member's patience.
+        sleep(member::PATIENCE + Duration::from_millis(200)).await;
+        judge.row(fault.name, recorder.take());
+        let took = recovery::recovered(&fault, back, supervisor, &member).await?;
+        judge.slowest_recovery = judge.slowest_recovery.max(took);
+    }
+    load.stop().await;
+    Ok(())
+}
+
+/// Three of the faults again, with plain round robin, one attempt, no time-outs, gates or fallbacks.
+async fn without_layers(supervisor: &Supervisor, judge: &mut Judge) -> Result<(), Failure> {
+    let member = supervisor.world().ctx(supervisor.world().topology().member(Zone::A));
+    let (recorder, load) = start(&member, RATES_OFF).await?;
+    say(format_args!(
+        "with --resilience off, for contrast: round robin, one attempt, no time-outs but the member's patience; \
+         {CALLS_OFF} calls a path"
+    ));
+    say(table::HEAD);
+    for fault in Fault::for_contrast(supervisor.world().topology()) {
+        fault.inject(supervisor).await?;
+        recorder.open(Instant::now());
+        let enough = async {
+            while Path::ALL.into_iter().any(|path| recorder.count(path) < CALLS_OFF) {
+                sleep(Duration::from_millis(20)).await;
+            }
+        };
+        let text = "members get no answers at all with the layers off";
+        timeout(ROW, enough).await.map_err(|_| Failure::failed(text))?;
+        fault.still_bites(supervisor).await?;
+        recorder.close(Instant::now());
+        let back = fault.take_back(supervisor).await?;
+        sleep(member::PATIENCE + Duration::from_millis(200)).await;
+        judge.contrast(fault.name, recorder.take());
+        recovery::recovered(&fault, back, supervisor, &member).await?;
+    }
+    load.stop().await;
+    Ok(())
+}
+
+/// Starts the load, and waits until the platform is warm: everybody listed, nobody's circuit open.
+async fn start(member: &Ctx, rates: Rates) -> Result<(Recorder, Load), Failure> {
+    let members = Members::new(member).map_err(|e| Failure::failed(format!("members: {e}")))?;
+    let listed = async {
+        for service in [Service::Gateway, Service::Appliance] {
+            let all = member.topology().of(service).count();
+            while member.discovery().map(|d| d.list(service).len()).unwrap_or(0) < all {
+                sleep(Duration::from_millis(50)).await;
+            }
+        }
+    };
+    let text = "gateways and appliances are not all listed 10 s after they were started";
+    timeout(recovery::RECOVERY, listed).await.map_err(|_| Failure::failed(text))?;
+    let recorder = Recorder::default();
+    let load = Load::start(Arc::new(members), recorder.clone(), rates, member.rng("arrivals"));
+    sleep(WARM_UP).await;
+    Ok((recorder, load))
+}
+
+/// Collects what misses its bar.
+#[derive(Debug, Default)]
+struct Judge {
+    judge_latency: bool,
+    misses: Vec<String>,
+    starts: u64,
+    late: u64,
+    slowest_recovery: Duration,
+}
+
+impl Judge {
+    fn row(&mut self, fault: &str, window: Option<Window>) {
+        let Some(window) = window else { return };
+        say(table::lines(fault, &window).trim_end());
+        self.misses.extend(table::misses(fault, &window, self.judge_latency));
+        self.starts += window.starts;
+        self.late += window.late;
+    }
+
+    fn contrast(&mut self, fault: &str, window: Option<Window>) {
+        let Some(window) = window else { return };
+        say(table::lines(fault, &window).trim_end());
+        self.misses.extend(table::unhurt(fault, &window));
+    }
+
+    fn verdict(self) -> Result<(), Failure> {
+        let late = if self.starts == 0 { 0.0 } else { self.late as f64 / self.starts as f64 };
+        say(format_args!(
+            "\n{} calls judged, {:.2} % of them started over 20 ms late; slowest recovery {:.1} s",
+            self.starts,
+            late * 100.0,
+            self.slowest_recovery.as_secs_f64()
+        ));
+        if late > LATE {
+            let text = format!(
+                "machine too slow: {:.1} % of calls started over 20 ms late, more than {:.0} % judge nothing",
+                late * 100.0,
+                LATE * 100.0
+            );
+            return Err(Failure::TooSlow(text));
+        }
+        if self.misses.is_empty() {
+            say("every bar is met: play, search and browse held through every fault");
+            return Ok(());
+        }
+        for miss in &self.misses {
+            say(format_args!("missed: {miss}"));
+        }
+        Err(Failure::failed(format!("{} bars are missed", self.misses.len())))
+    }
+}
+
+impl std::fmt::Display for Rates {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}/s on each critical path, home {}/s", self.critical, self.home)
+    }
 }

@@ -23,7 +23,7 @@ const CONNECTIONS: usize = 2_048;
 pub const HEAD_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// Rest after an accept that failed because the process is out of something, as hyper's own server once had it.
-const ACCEPT_REST: Duration = Duration::from_millis(50);
+pub const ACCEPT_REST: Duration = Duration::from_millis(50);
 
 /// Serves `router` until `ctx` says shut down; then refuses new connections, lets running requests end for the drain
 /// time of the settings, and returns.

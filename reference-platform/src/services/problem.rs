@@ -1,7 +1,5 @@
 //! What a caller is told who does not get what was asked for.
 
-use std::time::Duration;
-
 use axum::Json;
 use axum::response::{IntoResponse, Response};
 use http::{StatusCode, header};
@@ -12,7 +10,8 @@ use serde::{Deserialize, Serialize};
 pub struct Problem {
     status: StatusCode,
     body: ProblemBody,
-    retry_after: Option<Duration>,
+    /// In seconds.
+    retry_after: Option<u32>,
 }
 
 /// The body of a [`Problem`], for callers to read.
@@ -31,23 +30,19 @@ impl Problem {
         Self { status, body, retry_after: None }
     }
 
-    /// 503 that says when to come back: in whole seconds, rounded up, at least 1.
-    pub fn unavailable(
-        error: impl Into<String>,
-        detail: impl Into<String>,
-        retry_after: Option<Duration>,
-    ) -> Self {
-        let retry_after = Some(retry_after.unwrap_or_default());
-        Self { retry_after, ..Self::new(StatusCode::SERVICE_UNAVAILABLE, error, detail) }
+    /// 503 with `Retry-After: 0`: this instance cannot answer, another may, so whoever has another should ask it now. What
+    /// one instance's gates know says nothing of its peers, and a whole second is longer than a call here may take.
+    pub fn unavailable(error: impl Into<String>, detail: impl Into<String>) -> Self {
+        let problem = Self::new(StatusCode::SERVICE_UNAVAILABLE, error, detail);
+        Self { retry_after: Some(0), ..problem }
     }
 }
 
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
         let mut response = (self.status, Json(self.body)).into_response();
-        if let Some(wait) = self.retry_after {
-            let seconds = wait.as_secs() + u64::from(wait.subsec_nanos() > 0);
-            response.headers_mut().insert(header::RETRY_AFTER, seconds.max(1).into());
+        if let Some(seconds) = self.retry_after {
+            response.headers_mut().insert(header::RETRY_AFTER, seconds.into());
         }
         response
     }

@@ -235,7 +235,7 @@ impl Running {
                     && process.signal(Signal::SIGTERM).await.is_ok()
             }
             Self::Thread(thread) => {
-                thread.drain();
+                thread.leave();
                 true
             }
         }

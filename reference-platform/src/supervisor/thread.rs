@@ -16,7 +16,7 @@ const KILLED: Exit = Exit::Signal(9);
 #[derive(Debug)]
 pub(super) struct Thread {
     kill: std::sync::Arc<Notify>,
-    drain: Drain,
+    leave: Drain,
     exit: watch::Receiver<Option<Exit>>,
 }
 
@@ -25,7 +25,7 @@ impl Thread {
         let kill = std::sync::Arc::new(Notify::new());
         let (ended, exit) = watch::channel(None);
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-        let drain = ctx.drain().clone();
+        let leave = ctx.leave().clone();
         let name = ctx.me().name.clone();
         let killed = std::sync::Arc::clone(&kill);
         std::thread::Builder::new().name(name).spawn(move || {
@@ -37,15 +37,15 @@ impl Thread {
             let exit = caught.unwrap_or_else(|_| Exit::Error("panicked".into()));
             ended.send_replace(Some(exit));
         })?;
-        Ok(Self { kill, drain, exit })
+        Ok(Self { kill, leave, exit })
     }
 
     pub(super) fn kill(&self) {
         self.kill.notify_one();
     }
 
-    pub(super) fn drain(&self) {
-        self.drain.start();
+    pub(super) fn leave(&self) {
+        self.leave.start();
     }
 
     pub(super) fn exit(&self) -> watch::Receiver<Option<Exit>> {

@@ -2,11 +2,10 @@
 
 use std::fmt;
 use std::future::Future;
-use std::time::Duration;
 
 use bytes::Bytes;
 use http::{Request, Response, Uri};
-use orlop_core::{CallContext, Rejected};
+use orlop_core::CallContext;
 use tonic::Status;
 use tower_service::Service;
 
@@ -30,11 +29,9 @@ pub struct Asked {
     pub until: u64,
 }
 
-/// There was no answer.
+/// There was no answer; the source says why.
 #[derive(Debug)]
 pub struct Unavailable {
-    /// How long a caller should wait, if a gate of the client said so.
-    pub retry_after: Option<Duration>,
     status: Status,
 }
 
@@ -92,8 +89,7 @@ impl<S> fmt::Debug for Entitlement<S> {
 
 impl From<Status> for Unavailable {
     fn from(status: Status) -> Self {
-        let retry_after = Rejected::find(&status).and_then(Rejected::retry_after);
-        Self { retry_after, status }
+        Self { status }
     }
 }
 

@@ -21,6 +21,7 @@
 mod chain;
 mod deadline;
 mod front;
+mod late;
 mod request_id;
 mod retry_after;
 mod stats;
@@ -33,14 +34,16 @@ use axum::routing::get;
 use bytes::Bytes;
 use http::{Request, Response};
 use orlop_gateway_filters::{BadSetting, Body, Endpoints, Gateway};
+use tower::util::MapErr;
 use tower_service::Service;
 
 pub use self::chain::{MAX_AGE_HEADER, PLAN_HEADER};
 pub use self::request_id::REQUEST_ID_HEADER;
 pub use self::stats::{RouteStats, Stats};
 use super::health;
-use crate::BoxError;
 use crate::ctx::Ctx;
+use crate::net::Listener;
+use crate::{BoxError, topology};
 
 /// The services behind the gateway, by the names that routes use.
 #[derive(Clone, Default)]
@@ -68,9 +71,9 @@ impl Upstreams {
         WB: http_body::Body<Data = Bytes, Error: Into<BoxError>> + Send + 'static,
     {
         let endpoints = Endpoints::new()
-            .service("playback", playback)
-            .service("search", search)
-            .service("browse", browse);
+            .service("playback", MapErr::new(playback, late::named::<P::Error>))
+            .service("search", MapErr::new(search, late::named::<S::Error>))
+            .service("browse", MapErr::new(browse, late::named::<W::Error>));
         Self { endpoints }
     }
 }
@@ -90,6 +93,23 @@ pub trait Upstream<B>:
 impl<S, B> Upstream<B> for S where
     S: Service<Request<Body>, Response = Response<B>> + Clone + Send + Sync + 'static
 {
+}
+
+/// Serves until `ctx` says shut down.
+///
+/// # Errors
+///
+/// When the graph does not declare playback, search and browse.
+pub async fn serve(ctx: Ctx, listener: Listener) -> Result<(), BoxError> {
+    let client = |to| ctx.client(to);
+    let upstreams = Upstreams::new(
+        client(topology::Service::Playback)?,
+        client(topology::Service::Search)?,
+        client(topology::Service::Browse)?,
+    );
+    let router = router(&ctx, upstreams)?;
+    crate::http::serve(ctx, listener, router).await;
+    Ok(())
 }
 
 /// The chain in front of `upstreams`, and beside it `/health`, `/who` and `/stats`.

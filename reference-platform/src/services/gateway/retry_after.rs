@@ -3,7 +3,8 @@
 use http::{HeaderValue, Response, StatusCode, header};
 use orlop_gateway_filters::{Body, Category, Filter, FilterMeta, Phases, RequestCx, Step, order};
 
-/// Adds `Retry-After: 1` to a 503 that says nothing: some refusals do not know when they end.
+/// Adds `Retry-After: 0` to a 503 that says nothing. Some refusals do not know when they end; another gateway may know
+/// better, and should be asked within the caller's patience.
 #[derive(Debug)]
 pub(super) struct RetryAfter;
 
@@ -17,7 +18,7 @@ impl Filter for RetryAfter {
     fn on_response<'a>(&'a self, _: &'a mut RequestCx, res: &'a mut Response<Body>) -> Step<'a> {
         if res.status() == StatusCode::SERVICE_UNAVAILABLE {
             let entry = res.headers_mut().entry(header::RETRY_AFTER);
-            entry.or_insert(HeaderValue::from_static("1"));
+            entry.or_insert(HeaderValue::from_static("0"));
         }
         Step::CONTINUE
     }

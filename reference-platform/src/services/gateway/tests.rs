@@ -3,11 +3,12 @@ use std::time::Duration;
 
 use axum::body::Body as AxumBody;
 use axum::routing::{any, get, put};
-use http::{HeaderMap, StatusCode, header};
+use http::{HeaderMap, HeaderName, StatusCode, header};
 use http_body_util::BodyExt;
 use orlop_core::http::Deadline;
 use orlop_core::{CallContext, Kind, Rejected};
-use tower::{ServiceExt, service_fn};
+use orlop::retry::{Policy, ReplayBody, RetryLayer, Settings};
+use tower::{Layer, ServiceExt, service_fn};
 
 use super::*;
 use crate::members::Member;
@@ -43,8 +44,6 @@ fn echo(name: &'static str) -> Router {
     };
     Router::new().fallback(any(answer))
 }
-
-use http::HeaderName;
 
 fn app(ctx: &Ctx) -> Router {
     router(ctx, Upstreams::new(echo("playback"), echo("search"), echo("browse"))).unwrap()
@@ -213,7 +212,7 @@ async fn failures_of_a_call_have_a_status_each() {
     let (status, said, _) = send(&app, request("PUT", "/plays/p", &headers)).await;
     assert_eq!(
         (status, &said["retry-after"]),
-        (StatusCode::SERVICE_UNAVAILABLE, &"1".parse().unwrap())
+        (StatusCode::SERVICE_UNAVAILABLE, &"0".parse().unwrap())
     );
     let (status, said, _) = send(&app, request("GET", "/search?q=x", &headers)).await;
     assert_eq!(
@@ -226,6 +225,22 @@ async fn failures_of_a_call_have_a_status_each() {
     let slow = || std::io::Error::from(std::io::ErrorKind::TimedOut).into();
     let app = router(&ctx, Upstreams::new(fails(late), fails(slow), fails(slow))).unwrap();
     assert_eq!(send(&app, request("PUT", "/plays/p", &headers)).await.0, 504);
+    assert_eq!(send(&app, request("GET", "/home", &headers)).await.0, 504);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_endpoint_that_hangs_is_504() {
+    let ctx = testing::ctx("gateway-a");
+    let auth = bearer(&ctx);
+    let hangs = || {
+        let settings = Settings::default().with_attempt_timeout(Duration::from_millis(100));
+        let never = service_fn(|_: Request<ReplayBody<Body>>| {
+            std::future::pending::<Result<Response<Body>, BoxError>>()
+        });
+        RetryLayer::http(Policy::seeded(settings, 1)).layer(never)
+    };
+    let app = router(&ctx, Upstreams::new(hangs(), hangs(), hangs())).unwrap();
+    let headers = [("authorization", auth.as_str())];
     assert_eq!(send(&app, request("GET", "/home", &headers)).await.0, 504);
 }
 

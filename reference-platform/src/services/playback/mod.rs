@@ -12,7 +12,7 @@
 //! | 401 | the gateway named no member |
 //! | 403 | the member may not play the title: `error` is `not_entitled`, `detail` says why |
 //! | 404 | there is no such title |
-//! | 503 | entitlement did not answer, or no appliance is listed; with `Retry-After` |
+//! | 503 | entitlement did not answer, or no appliance is listed; `Retry-After: 0`, as another instance may |
 
 mod appliances;
 mod play;
@@ -34,7 +34,9 @@ use super::health;
 use crate::BoxError;
 use crate::catalogue::Catalogue;
 use crate::ctx::Ctx;
+use crate::net::Listener;
 use crate::signing::LinkSigner;
+use crate::topology;
 
 /// Who asks, as the gateway verified it. The gateway strips what a caller puts there.
 pub const MEMBER_HEADER: HeaderName = HeaderName::from_static("x-orlop-member");
@@ -51,6 +53,20 @@ pub(crate) struct Playback<S> {
     entitlement: Entitlement<S>,
     appliances: Appliances,
     signer: LinkSigner,
+}
+
+/// Serves until `ctx` says shut down.
+///
+/// # Errors
+///
+/// When the graph does not declare entitlement.
+pub async fn serve(ctx: Ctx, listener: Listener) -> Result<(), BoxError> {
+    let (client, discovery) = (ctx.client(topology::Service::Entitlement)?, ctx.discovery()?);
+    let catalogue = Catalogue::of(ctx.settings());
+    let listed = move || discovery.list(topology::Service::Appliance);
+    let router = router(&ctx, catalogue, client, listed);
+    crate::http::serve(ctx, listener, router).await;
+    Ok(())
 }
 
 /// Its routes, `/health` and `/who` among them. Entitlement is asked through `client`; `appliances` tells what discovery

@@ -88,9 +88,8 @@ where
     })?;
     let caller = caller(&headers);
     let asked = playback.entitlement.may_play(member, title.id(), &caller).await;
-    let Asked { refused, until } = asked.map_err(|e: Unavailable| {
-        Problem::unavailable("entitlement_unavailable", e.to_string(), e.retry_after)
-    })?;
+    let Asked { refused, until } = asked
+        .map_err(|e: Unavailable| Problem::unavailable("entitlement_unavailable", e.to_string()))?;
     if let Some(why) = refused {
         return Err(Problem::new(StatusCode::FORBIDDEN, "not_entitled", why));
     }
@@ -105,8 +104,7 @@ impl<S> Playback<S> {
         let play = stable_hash(&[id.as_bytes(), text.as_bytes(), member.as_bytes()]);
         let chosen = appliances::choose(&listed, self.ctx.me().zone, play);
         if chosen.is_empty() {
-            let detail = "no appliance is listed";
-            return Err(Problem::unavailable("no_appliances", detail, None));
+            return Err(Problem::unavailable("no_appliances", "no appliance is listed"));
         }
         let link = |(zone, endpoint): (_, &orlop_core::Endpoint)| {
             let grant =
