@@ -130,15 +130,14 @@ impl<G> Node<G> {
                     let advice = verdict.and_then(Verdict::retry_after).unwrap_or_default();
                     let advice = advice.min(self.meter.max_retry_after);
                     let costs = took(now).max(self.meter.penalty).max(advice);
-                    self.estimate.at_least(scale, costs, now.get());
+                    self.estimate.fail(scale, costs, now.get());
                 }
             }
             Some(Class::Success) | None => {
                 if first && self.meter.measures {
                     self.estimate.observe(scale, took(now), now.get());
-                } else if first && self.estimate.is_measured() {
-                    // Only failures were measured: an answer brings the estimate back towards the others'.
-                    self.estimate.observe(scale, self.meter.default_rtt, now.get());
+                } else if first && ticket.started.is_some() {
+                    self.estimate.recover(scale, took(now), self.meter.default_rtt, now.get());
                 }
             }
             // A caller who left before the head: it would have taken at least so long.
@@ -185,7 +184,9 @@ impl<Req: ?Sized, G: Gate<Req>> Gate<Req> for Node<G> {
     ) -> Result<Self::Ticket, Rejected> {
         let gate = self.gate.enter(req, call, now)?;
         self.in_flight.fetch_add(1, Ordering::Relaxed);
-        let started = self.meter.measures.then(|| now.get());
+        // Where only failures matter, what begins after one may end it.
+        let timed = self.meter.measures || self.estimate.is_measured();
+        let started = timed.then(|| now.get());
         Ok(Ticket { gate, started, timed: false, penalised: false })
     }
 

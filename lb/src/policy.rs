@@ -10,7 +10,7 @@ use std::{num::NonZeroU32, time::Duration};
 /// endpoints.
 ///
 /// A failure costs the [penalty](crate::Settings::penalty) under both: an endpoint that fails in a millisecond is not a
-/// fast one.
+/// fast one. See [`Estimate`](crate::Estimate) for how it comes back.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[cfg_attr(feature = "serde", serde(rename_all = "kebab-case"))]
@@ -20,7 +20,7 @@ pub enum Policy {
     /// it picks and when the head of a response comes.
     #[default]
     PeakEwma,
-    /// The cost is the same for all that do not fail. No clock is read for a healthy call. For calls whose length
+    /// The cost is the same for all that do not fail. No clock is read where nothing has failed. For calls whose length
     /// depends on the request more than on the endpoint, such as streams.
     LeastInFlight,
 }
@@ -42,7 +42,7 @@ impl Policy {
     /// The pair comes in random order, so that a tie is broken by chance.
     pub fn better(self, first: &Load, second: &Load) -> Better {
         let score = |own: &Load, other: &Load| {
-            own.reading.against(other.reading) * (own.in_flight as f32 + 1.0)
+            own.reading.against(other.reading, own.in_flight == 0) * (own.in_flight as f32 + 1.0)
                 / own.weight.get() as f32
         };
         if score(second, first) < score(first, second) { Better::Second } else { Better::First }
@@ -122,15 +122,17 @@ mod tests {
     fn slow_score(own: &Load, other: &Load) -> f64 {
         let (own_cost, other_cost) = (f64::from(own.reading.cost), f64::from(other.reading.cost));
         let trust = f64::from(own.reading.trust);
+        let trust = if own.reading.due && own.in_flight == 0 { 0.0 } else { trust };
         let faded = own_cost.min(other_cost * (1.0 - trust) + own_cost * trust);
         faded * (own.in_flight as f64 + 1.0) / f64::from(own.weight.get())
     }
 
     fn load() -> impl Strategy<Value = Load> {
-        (0u64..50, 1u32..20, 1u64..6_000, 0.0f32..=1.0).prop_map(
-            |(in_flight, weight, ms, trust)| {
+        (0u64..50, 1u32..20, 1u64..6_000, 0.0f32..=1.0, any::<bool>()).prop_map(
+            |(in_flight, weight, ms, trust, due)| {
                 let weight = NonZeroU32::new(weight).unwrap();
-                Load { in_flight, weight, reading: Reading::new(Duration::from_millis(ms), trust) }
+                let reading = Reading { due, ..Reading::new(Duration::from_millis(ms), trust) };
+                Load { in_flight, weight, reading }
             },
         )
     }

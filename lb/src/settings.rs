@@ -93,9 +93,6 @@ impl Settings {
 
     /// How fast an estimate forgets: after this time a sample has 37 % of its weight. Clamped to 1 ms to 1 h. Default:
     /// 10 s.
-    ///
-    /// It is also how long a penalty lasts: 5 s against rivals at 30 ms are forgotten after about five times the decay,
-    /// or as soon as nobody better admits.
     pub fn decay(mut self, decay: Duration) -> Self {
         self.decay = decay.clamp(MIN_DECAY, MAX_DECAY);
         self
@@ -108,8 +105,9 @@ impl Settings {
         self
     }
 
-    /// What a failure or "too many requests" counts as, however fast it came. 0 counts the time it took, and then a fast
-    /// failing endpoint draws traffic. Default: 5 s.
+    /// What a failure or "too many requests" counts as, however fast it came, and how long the endpoint is then left alone
+    /// while others are better: after that it gets one call as a trial, and if that goes well it is back. 0 counts the
+    /// time the failure took, and then a fast failing endpoint draws traffic. Default: 5 s.
     pub fn penalty(mut self, penalty: Duration) -> Self {
         self.penalty = penalty;
         self

@@ -47,7 +47,7 @@ fn a_penalty_survives_a_late_success() {
         let estimate = Arc::new(Estimate::new());
         estimate.observe(&scale, ms(30), base);
         let failed = Arc::clone(&estimate);
-        let failed = thread::spawn(move || failed.at_least(&scale, ms(5000), later));
+        let failed = thread::spawn(move || failed.fail(&scale, ms(5000), later));
         estimate.observe(&scale, ms(30), later);
         failed.join().unwrap();
         let got = millis(&estimate, &scale, later);

@@ -306,6 +306,44 @@ async fn a_fast_failing_endpoint_does_not_draw_traffic() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_failing_endpoint_gets_one_trial_per_penalty_and_comes_back_after_a_good_one() {
+    for policy in [Policy::PeakEwma, Policy::LeastInFlight] {
+        let world = World::default();
+        world.set("a", Act::Fail);
+        let balance = Balance::builder(fixed(["a", "b"].map(endpoint)), world.connect(), AnyError)
+            .settings(Settings::new().policy(policy))
+            .seeded(12)
+            .build();
+        settle().await;
+        for id in ["a", "b"] {
+            world.takes(id, Duration::from_millis(30));
+        }
+        // 50 calls a second, one after the other begun before it ends, for so many seconds.
+        let run = |secs: u64| {
+            let balance = balance.clone();
+            async move {
+                let mut calls = tokio::task::JoinSet::new();
+                for _ in 0..secs * 50 {
+                    calls.spawn(balance.clone().oneshot("x"));
+                    tokio::time::sleep(Duration::from_millis(20)).await;
+                }
+                calls.join_all().await;
+            }
+        };
+        run(60).await;
+        let failed = world.calls("a");
+        // The first call or two, then one in 5 s: 12.
+        assert!((8..=15).contains(&failed), "{policy:?}: {failed} calls in 60 s");
+        world.set("a", Act::Answer);
+        run(6).await;
+        let before = (world.calls("a"), world.calls("b"));
+        run(10).await;
+        let (a, b) = (world.calls("a") - before.0, world.calls("b") - before.1);
+        assert!(a.abs_diff(b) < 100, "{policy:?}: {a} and {b} of 500 after it has recovered");
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_slow_host_that_was_idle_is_not_taken_for_the_fastest() {
     let world = World::default();
     world.takes("slow", Duration::from_secs(2));
