@@ -63,8 +63,8 @@ impl<T, R, L> QueueLayer<T, R, L> {
     /// [`Rejected`](orlop_core::Rejected) in its extensions.
     #[cfg(feature = "http")]
     #[cfg_attr(docsrs, doc(cfg(feature = "http")))]
-    pub fn respond<F>(self, respond: F) -> QueueLayer<T, crate::Respond<F>, L> {
-        QueueLayer::with(self.line, crate::Respond::new(respond), self.lens)
+    pub fn respond<F>(self, respond: F) -> QueueLayer<T, orlop_core::http::Respond<F>, L> {
+        QueueLayer::with(self.line, orlop_core::http::Respond::new(respond), self.lens)
     }
 
     /// Finds the call's context in another way: a closure `Fn(&Req) -> Option<&CallContext>` will do.

@@ -88,8 +88,6 @@ mod future;
 mod layer;
 mod limit;
 mod line;
-#[cfg(feature = "http")]
-mod respond;
 mod service;
 mod settings;
 mod sync;
@@ -97,9 +95,6 @@ mod turn;
 mod wakers;
 mod word;
 
-#[cfg(feature = "http")]
-#[cfg_attr(docsrs, doc(cfg(feature = "http")))]
-pub use self::respond::Respond;
 pub use self::{
     future::ResponseFuture,
     layer::QueueLayer,

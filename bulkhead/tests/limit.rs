@@ -257,7 +257,7 @@ proptest! {
                 }
                 Op::Leave(_) if permits.is_empty() => {}
                 Op::Leave(index) => {
-                    permits.swap_remove(index % permits.len());
+                    drop(permits.swap_remove(index % permits.len()));
                 }
                 Op::Set(to) => {
                     most = to;
