@@ -56,7 +56,7 @@ pub(crate) struct Plan {
     pub(crate) observer: Option<Arc<dyn Observe>>,
     seed: Option<u64>,
     #[cfg(feature = "metrics")]
-    pub(crate) meters: Option<crate::metrics::Meters>,
+    pub(crate) meters: Option<Arc<crate::metrics::Meters>>,
 }
 
 impl Circuit {
@@ -93,7 +93,7 @@ impl Circuit {
 
     pub(crate) fn planned(settings: Settings, plan: Plan) -> Self {
         let rng = plan.seed.map_or_else(Rng::new, Rng::with_seed);
-        let listeners = Listeners::new(&plan);
+        let listeners = Listeners::default();
         let machine = Machine::new(settings, rng);
         Self { shared: Arc::new(Shared { machine, plan, listeners, refused: AtomicU64::new(0) }) }
     }
@@ -201,7 +201,7 @@ impl Circuit {
     pub(crate) fn rejected(&self, refused: Refused) -> Rejected {
         self.shared.refused.fetch_add(1, Relaxed);
         #[cfg(feature = "metrics")]
-        if let Some(meters) = &self.shared.listeners.meters {
+        if let Some(meters) = &self.shared.plan.meters {
             meters.refused();
         }
         let mut rejected = Rejected::new(Kind::Circuit);
@@ -228,7 +228,7 @@ impl Circuit {
             first = false;
             let Step { from, to, cause, generation, at, until } = step;
             let machine = &self.shared.machine;
-            self.shared.listeners.tell(&Transition {
+            let transition = Transition {
                 name: self.shared.plan.name.clone(),
                 from,
                 to,
@@ -236,7 +236,8 @@ impl Circuit {
                 generation,
                 at: machine.instant(at),
                 until: until.and_then(|until| machine.later(until)),
-            });
+            };
+            self.shared.listeners.tell(&self.shared.plan, &transition);
         }
     }
 }
@@ -260,7 +261,7 @@ impl Plan {
     pub(crate) fn named(mut self, name: Arc<str>, shared: bool) -> Self {
         #[cfg(feature = "metrics")]
         {
-            self.meters = Some(crate::metrics::Meters::new(&name, shared));
+            self.meters = Some(Arc::new(crate::metrics::Meters::new(&name, shared)));
         }
         #[cfg(not(feature = "metrics"))]
         let _ = shared;
@@ -271,5 +272,21 @@ impl Plan {
     pub(crate) fn observed(mut self, observer: Arc<dyn Observe>) -> Self {
         self.observer = Some(observer);
         self
+    }
+}
+
+#[cfg(all(test, not(orlop_loom)))]
+mod tests {
+    use super::*;
+    use crate::tally::Tally;
+
+    #[test]
+    fn a_circuit_with_default_settings_takes_less_than_a_kibibyte() {
+        let shared = size_of::<Shared>() + 2 * size_of::<usize>();
+        // The tally with its one window of 10 buckets, and the slots of 3 probes; the rules are shared.
+        let tally = size_of::<Tally>() + 2 * size_of::<usize>() + 64 + 10 * 16;
+        let probes = 4 * 16;
+        let total = shared + tally + probes;
+        assert!(total < 1024, "{shared} + {tally} + {probes} = {total} bytes");
     }
 }

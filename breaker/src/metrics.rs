@@ -11,7 +11,6 @@ pub(crate) const REFUSED: &str = "orlop_breaker_refused_total";
 pub(crate) const STATE: &str = "orlop_breaker_state";
 
 /// The handles of one name, registered once.
-#[derive(Clone)]
 pub(crate) struct Meters {
     transitions: [Counter; 5],
     refused: Counter,

@@ -3,7 +3,7 @@
 use crate::{Transition, circuit::Plan};
 use std::{
     panic::{AssertUnwindSafe, catch_unwind},
-    sync::{Arc, OnceLock},
+    sync::OnceLock,
 };
 use tokio::sync::watch;
 
@@ -23,37 +23,26 @@ impl<F: Fn(&Transition) + Send + Sync> Observe for F {
     }
 }
 
-/// All listeners of one circuit.
+/// All who asked to hear of one circuit's transitions while it lives; its [`Plan`] names the others.
+#[derive(Default)]
 pub(crate) struct Listeners {
-    observer: Option<Arc<dyn Observe>>,
     /// Made when somebody first asks for it: most circuits of many keys need none.
-    pub(crate) watch: OnceLock<watch::Sender<Transition>>,
-    #[cfg(feature = "metrics")]
-    pub(crate) meters: Option<crate::metrics::Meters>,
+    watch: OnceLock<watch::Sender<Transition>>,
 }
 
 impl Listeners {
-    pub(crate) fn new(plan: &Plan) -> Self {
-        Self {
-            observer: plan.observer.clone(),
-            watch: OnceLock::new(),
-            #[cfg(feature = "metrics")]
-            meters: plan.meters.clone(),
-        }
-    }
-
     /// Tells everybody. A listener that panics keeps none of the others from hearing.
-    pub(crate) fn tell(&self, transition: &Transition) {
+    pub(crate) fn tell(&self, plan: &Plan, transition: &Transition) {
         if let Some(watch) = self.watch.get() {
             quietly(|| drop(watch.send_replace(transition.clone())));
         }
         #[cfg(feature = "metrics")]
-        if let Some(meters) = &self.meters {
+        if let Some(meters) = &plan.meters {
             quietly(|| meters.transition(transition));
         }
         #[cfg(feature = "tracing")]
         quietly(|| crate::tracing::transition(transition));
-        if let Some(observer) = &self.observer {
+        if let Some(observer) = &plan.observer {
             quietly(|| observer.transition(transition));
         }
     }

@@ -1,7 +1,10 @@
 //! The last N calls.
 
 use super::Counts;
-use crate::sync::{AtomicI64, AtomicU8, AtomicU64, Ordering::Relaxed};
+use crate::sync::{
+    AtomicI64, AtomicU8, AtomicU64,
+    Ordering::{AcqRel, Acquire, Relaxed},
+};
 
 const EMPTY: u8 = 0;
 const SUCCESS: u8 = 1;
@@ -17,8 +20,9 @@ const FAILURE: u8 = 2;
 /// Alone, a ring full of successes is the same after one more, so that success writes nothing: healthy threads share
 /// the ring without passing its cache lines around.
 ///
-/// Relaxed throughout: each number is an atomic of its own, no reader infers other memory from it, and the decision
-/// taken on it is checked again under the machine's lock.
+/// Additions to `failures` are AcqRel, and `failures` is read (Acquire) before `cursor`: who sees another's failure sees
+/// its place taken, too. Relaxed, two recorders could each miss one half of the other's record, and both find too few
+/// calls to trip; loom found that. The ring itself is Relaxed: nobody infers other memory from it.
 #[derive(Debug)]
 pub(crate) struct CountWindow {
     ring: Box<[AtomicU8]>,
@@ -46,15 +50,16 @@ impl CountWindow {
         let new = if failed { FAILURE } else { SUCCESS };
         let old = self.ring[place].swap(new, Relaxed);
         match (old == FAILURE, failed) {
-            (false, true) => self.failures.fetch_add(1, Relaxed),
-            (true, false) => self.failures.fetch_sub(1, Relaxed),
+            (false, true) => self.failures.fetch_add(1, AcqRel),
+            (true, false) => self.failures.fetch_sub(1, AcqRel),
             _ => return,
         };
     }
 
     pub(crate) fn counts(&self) -> Counts {
+        let failures = u64::try_from(self.failures.load(Acquire)).unwrap_or(0);
         let calls = self.cursor.load(Relaxed).min(self.ring.len() as u64);
-        let failures = u64::try_from(self.failures.load(Relaxed)).unwrap_or(0).min(calls);
+        let failures = failures.min(calls);
         Counts { calls, failures }
     }
 }

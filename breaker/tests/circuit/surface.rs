@@ -51,3 +51,17 @@ fn setters_say_what_is_allowed() {
     assert_eq!(error.to_string(), "probe_timeout must be within 1ms..=1h, got 0ns");
     assert_eq!(error.path(), "probe_timeout");
 }
+
+#[test]
+fn the_example_of_the_readme_is_a_doc_test() {
+    let readme = include_str!("../../README.md");
+    let code = readme.split("```").nth(1).expect("one example").trim_start_matches("rust");
+    let docs: Vec<_> = include_str!("../../src/lib.rs")
+        .lines()
+        .filter_map(|line| line.strip_prefix("//!"))
+        .map(str::trim)
+        .filter(|line| !line.starts_with("# "))
+        .collect();
+    let code: Vec<_> = code.trim().lines().map(str::trim).collect();
+    assert!(docs.windows(code.len()).any(|part| part == code), "{code:#?}");
+}
