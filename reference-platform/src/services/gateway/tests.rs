@@ -5,9 +5,9 @@ use axum::body::Body as AxumBody;
 use axum::routing::{any, get, put};
 use http::{HeaderMap, HeaderName, StatusCode, header};
 use http_body_util::BodyExt;
+use orlop::retry::{Policy, ReplayBody, RetryLayer, Settings};
 use orlop_core::http::Deadline;
 use orlop_core::{CallContext, Kind, Rejected};
-use orlop::retry::{Policy, ReplayBody, RetryLayer, Settings};
 use tower::{Layer, ServiceExt, service_fn};
 
 use super::*;
