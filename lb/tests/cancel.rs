@@ -152,6 +152,8 @@ async fn what_failed_to_become_ready_was_not_sent() {
     let named = orlop_lb::EndpointError::find(&*error).map(Endpoint::id);
     assert_eq!(named, Some(endpoint("a").id()));
     assert_eq!(world.calls("a"), 0);
+    let estimate = balance.snapshot().endpoints[0].estimate.unwrap();
+    assert!(estimate > Duration::from_secs(4), "no connection is a failure: {estimate:?}");
 }
 
 #[tokio::test(start_paused = true)]

@@ -203,6 +203,19 @@ async fn the_unhealthy_take_calls_only_where_nobody_else_is_there() {
     }
 }
 
+#[tokio::test(start_paused = true)]
+async fn the_unhealthy_are_not_asked_because_the_healthy_refuse() {
+    let (world, switches) = (World::default(), Switches::default());
+    let list = [with_health("well", Health::Healthy), with_health("ill", Health::Unhealthy)];
+    let balance =
+        Balance::builder(fixed(list), world.connect(), AnyError).gate(switches.factory()).build();
+    settle().await;
+    switches.of("well").refuse(Duration::from_secs(1));
+    let error = balance.oneshot("x").await.unwrap_err();
+    assert_eq!(Rejected::find(&*error).map(Rejected::kind), Some(Kind::AllRefused));
+    assert_eq!(switches.of("ill").entered(), 0);
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(64))]
 
