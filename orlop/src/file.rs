@@ -45,8 +45,16 @@ pub struct SettingsError {
 #[derive(Debug)]
 enum Why {
     Read(std::io::Error),
-    Parse(toml::de::Error),
-    Unknown { wanted: String, there: Vec<String> },
+    /// With the line, counted from 1, and the path of keys, as far as they are known.
+    Parse {
+        line: Option<usize>,
+        path: String,
+        message: String,
+    },
+    Unknown {
+        wanted: String,
+        there: Vec<String>,
+    },
 }
 
 impl SettingsFile {
@@ -73,7 +81,15 @@ impl SettingsFile {
     ///
     /// As [`open`](Self::open).
     pub fn parse(text: &str) -> Result<Self, SettingsError> {
-        toml::from_str(text).map_err(|error| SettingsError { file: None, why: Why::Parse(error) })
+        let invalid = |path: String, error: toml::de::Error| {
+            let line = error.span().map(|span| 1 + text[..span.start].matches('\n').count());
+            let message = error.message().to_owned();
+            SettingsError { file: None, why: Why::Parse { line, path, message } }
+        };
+        let file =
+            toml::Deserializer::parse(text).map_err(|error| invalid(String::new(), error))?;
+        serde_path_to_error::deserialize(file)
+            .map_err(|error| invalid(error.path().to_string(), error.into_inner()))
     }
 
     /// The settings of one client.
@@ -96,7 +112,16 @@ impl fmt::Display for SettingsError {
         }
         match &self.why {
             Why::Read(_) => f.write_str("cannot be read"),
-            Why::Parse(error) => f.write_str(error.to_string().trim_end()),
+            Why::Parse { line, path, message } => {
+                if let Some(line) = line {
+                    write!(f, "line {line}: ")?;
+                }
+                // "." is the file as a whole.
+                if !path.is_empty() && path != "." {
+                    write!(f, "{path}: ")?;
+                }
+                f.write_str(message)
+            }
             Why::Unknown { wanted, there } if there.is_empty() => {
                 write!(f, "no settings for client {wanted:?}: the file has none at all")
             }
@@ -111,7 +136,7 @@ impl std::error::Error for SettingsError {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match &self.why {
             Why::Read(error) => Some(error),
-            Why::Parse(_) | Why::Unknown { .. } => None,
+            Why::Parse { .. } | Why::Unknown { .. } => None,
         }
     }
 }

@@ -6,7 +6,6 @@
 //! # #[cfg(feature = "hyper")]
 //! # async fn example() -> Result<(), orlop::BoxError> {
 //! use orlop::{Body, Endpoint, connect::{self, Http}, discovery};
-
 //!
 //! let playback: orlop::Client = orlop::client("playback")
 //!     .discover(discovery::fixed(vec![

@@ -1,4 +1,4 @@
-use super::{Client, ClientSnapshot, EndpointSnapshot, Settings};
+use super::{Client, ClientSnapshot, EndpointSnapshot, Settings, status::as_status};
 use crate::{Body, Catalogue};
 use bytes::Bytes;
 use futures_core::Stream;
@@ -12,9 +12,9 @@ use orlop_core::{
     http::{HttpStatus, TrackedBody},
 };
 use orlop_lb::{Balance, Node};
-use orlop_retry::{Policy, Replay, ReplayBody, RetryLayer};
+use orlop_retry::{Policy, Replay, ReplayBody, RetryLayer, WriteDeadlineLayer};
 use std::{collections::BTreeMap, fmt, sync::Arc};
-use tower::util::MapRequest;
+use tower::util::{MapRequest, MapResult};
 use tower_layer::Layer;
 use tower_service::Service;
 
@@ -28,6 +28,8 @@ pub struct ClientBuilder<U = Unset, M = Unset, C = HttpStatus> {
     classify: C,
     catalogue: Option<Catalogue>,
     seed: Option<u64>,
+    /// Whether refusals are answered with a status.
+    grpc: bool,
 }
 
 /// A part of a [`ClientBuilder`] that has not been given yet.
@@ -44,6 +46,7 @@ impl ClientBuilder {
             classify: HttpStatus::new(),
             catalogue: None,
             seed: None,
+            grpc: false,
         }
     }
 }
@@ -60,8 +63,8 @@ impl<U, M, C> ClientBuilder<U, M, C> {
     where
         U2: Stream<Item = Update> + Send + 'static,
     {
-        let Self { name, settings, updates: _, connect, classify, catalogue, seed } = self;
-        ClientBuilder { name, settings, updates, connect, classify, catalogue, seed }
+        let Self { name, settings, updates: _, connect, classify, catalogue, seed, grpc } = self;
+        ClientBuilder { name, settings, updates, connect, classify, catalogue, seed, grpc }
     }
 
     /// How to connect to an endpoint: those in [`connect`](crate::connect), or a closure
@@ -72,19 +75,24 @@ impl<U, M, C> ClientBuilder<U, M, C> {
         S: Service<Request<Body>>,
         E: Into<BoxError>,
     {
-        let Self { name, settings, updates, connect: _, classify, catalogue, seed } = self;
-        ClientBuilder { name, settings, updates, connect, classify, catalogue, seed }
+        let Self { name, settings, updates, connect: _, classify, catalogue, seed, grpc } = self;
+        ClientBuilder { name, settings, updates, connect, classify, catalogue, seed, grpc }
     }
 
-    /// Judges answers by their gRPC status, in head or trailers, instead of the HTTP status.
-    pub fn grpc(self) -> ClientBuilder<U, M, GrpcStatus> {
+    /// For gRPC: judges answers by the gRPC status, in head or trailers, and gives what never reached a server a status,
+    /// so that stubs see one.
+    ///
+    /// A refusal or a failed connect is answered with `UNAVAILABLE`, a deadline that passed with `DEADLINE_EXCEEDED`, the
+    /// error's text as the message. Errors of a connection in use stay errors.
+    pub fn grpc(mut self) -> ClientBuilder<U, M, GrpcStatus> {
+        self.grpc = true;
         self.classify(GrpcStatus::new())
     }
 
     /// Judges answers in your own way.
     pub fn classify<C2>(self, classify: C2) -> ClientBuilder<U, M, C2> {
-        let Self { name, settings, updates, connect, classify: _, catalogue, seed } = self;
-        ClientBuilder { name, settings, updates, connect, classify, catalogue, seed }
+        let Self { name, settings, updates, connect, classify: _, catalogue, seed, grpc } = self;
+        ClientBuilder { name, settings, updates, connect, classify, catalogue, seed, grpc }
     }
 
     /// Shows the client in this catalogue.
@@ -123,8 +131,12 @@ impl<U, M, C> ClientBuilder<U, M, C> {
         if tokio::runtime::Handle::try_current().is_err() {
             return Err(NoRuntime);
         }
-        let Self { name, settings, updates, connect, classify, catalogue, seed } = self;
+        let Self { name, settings, updates, connect, classify, catalogue, seed, grpc } = self;
         let mut seeds = seed.map_or_else(fastrand::Rng::new, fastrand::Rng::with_seed);
+        // Next to the connection: each attempt says what is left of its time when it is sent.
+        let connect = move |endpoint: &Endpoint| {
+            connect(endpoint).map(|connection| WriteDeadlineLayer.layer(connection))
+        };
         let balance = Balance::http(updates, connect)
             .gate(gates(&settings, seeds.fork()))
             .classify(classify.clone())
@@ -138,7 +150,12 @@ impl<U, M, C> ClientBuilder<U, M, C> {
             .classify(classify);
         let whole = MapRequest::new(balance.clone(), |req: Request<Kept>| req.map(Body::new));
         let look = move || snapshot(&name, &balance, &policy);
-        let client = Client::boxed(retry.layer(whole), Arc::new(look));
+        let (service, look) = (retry.layer(whole), Arc::new(look));
+        let client = if grpc {
+            Client::boxed(MapResult::new(service, as_status), look)
+        } else {
+            Client::boxed(service, look)
+        };
         if let Some(catalogue) = catalogue {
             catalogue.add(&client);
         }

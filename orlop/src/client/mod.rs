@@ -3,6 +3,7 @@
 mod builder;
 mod settings;
 mod snapshot;
+mod status;
 
 pub use self::{
     builder::{ClientBuilder, NoRuntime, Unset},
@@ -74,6 +75,7 @@ impl Client {
     /// # Errors
     ///
     /// What the last attempt ended with; [`Rejected::find`](orlop_core::Rejected::find) tells whether this process refused.
+    /// A client made for [gRPC](ClientBuilder::grpc) answers refusals with a status instead.
     ///
     /// # Cancel safety
     ///

@@ -1,0 +1,13 @@
+//! The standard client, over mock endpoints in paused time and over real loopback sockets.
+
+mod attempts;
+mod bodies;
+mod catalogue;
+mod deadlines;
+mod endpoints;
+mod grpc;
+mod readme;
+mod runtime;
+mod settings;
+#[path = "../support/mod.rs"]
+mod support;
