@@ -1,7 +1,7 @@
 //! For gRPC services, as headers and trailers. No gRPC library is needed.
 
 use crate::{
-    AtEnd, BodyEnd, Classify, Head, Outcome, Rejected, Verdict, http::mark_of, local_verdict,
+    AtEnd, BodyEnd, Classify, Head, Kind, Outcome, Rejected, Verdict, http::mark_of, local_verdict,
 };
 use http::{HeaderMap, HeaderValue, Response, header};
 use std::{error::Error, time::Duration};
@@ -112,12 +112,17 @@ fn number(headers: &HeaderMap, name: &str) -> Option<u64> {
     headers.get(name)?.to_str().ok()?.parse().ok()
 }
 
-/// An answer without body that says UNAVAILABLE, with pushback where the time to come back is known.
+/// An answer without body that says UNAVAILABLE, or DEADLINE_EXCEEDED where the deadline has passed; with pushback where
+/// the time to come back is known.
 pub fn unavailable<B: Default>(rejected: &Rejected) -> Response<B> {
     let mut res = Response::new(B::default());
     let headers = res.headers_mut();
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/grpc"));
-    headers.insert(STATUS, HeaderValue::from_static("14"));
+    let status = match rejected.kind() {
+        Kind::Deadline => "4",
+        _ => "14",
+    };
+    headers.insert(STATUS, HeaderValue::from_static(status));
     // A message that is no valid header value is left out: the status says enough.
     if let Ok(message) = HeaderValue::from_str(&rejected.to_string()) {
         headers.insert("grpc-message", message);
