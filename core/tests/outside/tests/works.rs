@@ -36,19 +36,20 @@ async fn a_source_of_endpoints_of_ones_own() {
     let (book, updates) = PhoneBook::new(vec![endpoint("one")]);
     let hours = OpenHours::new(Duration::from_secs(24), Duration::from_secs(24));
     let gate = hours.clone();
-    let balance = Balance::builder(updates, |endpoint: &Endpoint| {
+    let connect = |endpoint: &Endpoint| {
         let by = endpoint.id().to_string();
         Ok::<_, BoxError>(service_fn(move |name: &'static str| {
             let by = by.clone();
             async move { Ok::<_, Infallible>(Graded { grade: grade(name), by }) }
         }))
-    })
-    .gate(move |_: &Endpoint| gate.clone())
-    .classify(Grades)
-    .build();
+    };
+    let balance = Balance::builder(updates, connect, Grades)
+        .gate(move |_: &Endpoint| gate.clone())
+        .build();
 
     assert_eq!(balance.clone().oneshot("good").await.unwrap().by, "one");
-    assert_eq!(hours.good(), 1, "the endpoint's gate is ours");
+    assert_eq!(balance.clone().oneshot("bad").await.unwrap().grade, 6);
+    assert_eq!(hours.good(), 1, "the endpoint's gate is ours, and so is what it counts");
 
     book.tell(Update::Upsert(endpoint("two")));
     book.tell(Update::Remove(endpoint("one").id().clone()));
