@@ -152,18 +152,17 @@ impl<Kept> Course<Kept> {
         } else {
             self.kept.as_mut().and_then(|kept| keep.again(kept))
         };
-        match (&sent, next) {
-            (Some(_), Next::Paid) => self.policy.count(Count::Paid),
-            (Some(_), _) => self.policy.count(Count::Unsent),
-            (None, Next::Paid) => self.policy.budget().put_back_at(now),
-            (None, _) => {}
-        }
+        let Some(sent) = sent else {
+            self.kept = None;
+            if next == Next::Paid {
+                self.policy.budget().put_back_at(now);
+            }
+            return None;
+        };
+        self.policy.count(if next == Next::Paid { Count::Paid } else { Count::Unsent });
         self.picked = self.picks();
         self.attempt = self.attempt.following();
-        if sent.is_none() {
-            self.kept = None;
-        }
-        Some((sent?, wait))
+        Some((sent, wait))
     }
 
     /// How long to wait before the next attempt; `None` if it is too long.
