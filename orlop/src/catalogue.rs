@@ -70,6 +70,7 @@ impl Catalogue {
     /// |---|---|---|
     /// | `orlop_client_calls_total` | client | calls |
     /// | `orlop_client_retries_total` | client, reason = unsent, paid, withheld | retries that cost nothing, that the budget paid, that it did not |
+    /// | `orlop_client_failed_connects_total` | client | connections that could not be set up, before any call |
     /// | `orlop_client_stale_seconds` | client | age of the list of endpoints where discovery cannot be reached |
     /// | `orlop_endpoint_in_flight` | client, endpoint, zone | calls in flight |
     /// | `orlop_endpoint_refused_total` | client, endpoint, zone | calls that its gates refused while picking |
@@ -94,6 +95,10 @@ impl Catalogue {
             {
                 text.sample(&[("client", &client.name), ("reason", reason)], count as f64);
             }
+        }
+        text.family("orlop_client_failed_connects_total", "counter", "Connections not set up.");
+        for client in &clients {
+            text.sample(&[("client", &client.name)], client.failed_connects as f64);
         }
         text.family("orlop_client_stale_seconds", "gauge", "Age of the list of endpoints.");
         for client in &clients {

@@ -208,6 +208,8 @@ fn snapshot<S, C, T, L>(
     ClientSnapshot {
         name: name.clone(),
         endpoints: endpoints.collect(),
+        failing: known.failing,
+        failed_connects: known.failed_connects,
         retries: policy.snapshot(),
         stale_for: known.stale_for,
     }

@@ -1,5 +1,6 @@
 use orlop_breaker::State;
 use orlop_core::{Endpoint, EndpointId};
+use orlop_lb::Failing;
 use orlop_retry as retry;
 use std::{sync::Arc, time::Duration};
 
@@ -11,6 +12,10 @@ pub struct ClientSnapshot {
     pub name: Arc<str>,
     /// Its endpoints, those to prefer first.
     pub endpoints: Vec<EndpointSnapshot>,
+    /// Endpoints that are left out because `connect` failed for them, and when it is tried again.
+    pub failing: Vec<Failing>,
+    /// How often `connect` has failed since the client was made.
+    pub failed_connects: u64,
     /// Calls and retries so far.
     pub retries: retry::Snapshot,
     /// How old the list of endpoints is, where discovery cannot be reached.
@@ -37,6 +42,13 @@ pub struct EndpointSnapshot {
 
 impl ClientSnapshot {
     pub(crate) fn empty(name: Arc<str>) -> Self {
-        Self { name, endpoints: Vec::new(), retries: retry::Snapshot::default(), stale_for: None }
+        Self {
+            name,
+            endpoints: Vec::new(),
+            failing: Vec::new(),
+            failed_connects: 0,
+            retries: retry::Snapshot::default(),
+            stale_for: None,
+        }
     }
 }

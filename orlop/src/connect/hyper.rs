@@ -1,5 +1,5 @@
 use crate::Body;
-use http::{Request, Response, Uri, Version, uri};
+use http::{Request, Response, Uri, Version, header, uri};
 use hyper::{
     body::Incoming,
     rt::{Read, ReadBufCursor, Write},
@@ -42,7 +42,7 @@ type Dial = dyn Fn(&Endpoint) -> Dialled + Send + Sync;
 /// Connects by TCP, in the clear. Connections are made by the first call that needs one, and pooled.
 ///
 /// The request goes to the endpoint's address, and carries the endpoint's
-/// [authority](Endpoint::authority). A connection that cannot be made fails the call with a
+/// [authority](Endpoint::authority) in place of any host it came with. A connection that cannot be made fails the call with a
 /// [`NotSent`] for its attempt, so it may be tried elsewhere, whatever it is.
 pub fn hyper(http: Http) -> impl Fn(&Endpoint) -> Result<HyperConnection, BoxError> + Clone {
     hyper_over(http, |endpoint: &Endpoint| {
@@ -143,6 +143,8 @@ impl HyperConnection {
             parts.path_and_query = Some(uri::PathAndQuery::from_static("/"));
         }
         *req.uri_mut() = Uri::from_parts(parts)?;
+        // A host that the request came with, as through a gateway, would be sent in place of the endpoint's, or beside it.
+        req.headers_mut().remove(header::HOST);
         Ok(())
     }
 }

@@ -125,3 +125,34 @@ async fn an_endpoint_that_is_listed_again_keeps_its_circuit() {
     assert_eq!(snapshot.endpoints[0].circuit, open);
     assert_eq!(pool.connects("a"), 1);
 }
+
+#[tokio::test(start_paused = true)]
+async fn an_endpoint_that_cannot_be_connected_is_left_out_shown_and_tried_again() {
+    let pool = MockPool::new(["a", "b"]);
+    pool.set("a", Behaviour::Refuses);
+    let catalogue = orlop::Catalogue::new();
+    let client = orlop::client("playback")
+        .settings(settings(None, None))
+        .discover(discovery::fixed(pool.endpoints()))
+        .connect(mocks(&pool))
+        .catalogue(&catalogue)
+        .build()
+        .unwrap();
+    for _ in 0..10 {
+        assert_eq!(text(client.send(get("/")).await.unwrap()).await, "b");
+    }
+    let snapshot = client.snapshot();
+    assert_eq!(snapshot.endpoints.len(), 1);
+    let [failing] = &snapshot.failing[..] else { panic!("{snapshot:?}") };
+    assert_eq!((failing.endpoint.id().as_str(), failing.failures), ("a", 1));
+    assert_eq!(failing.error.to_string(), "connection refused");
+    let text = catalogue.prometheus();
+    assert!(text.contains("orlop_client_failed_connects_total{client=\"playback\"} 1\n"), "{text}");
+
+    pool.set("a", Behaviour::Answers(Duration::ZERO));
+    tokio::time::sleep_until(failing.retry_at).await;
+    idle().await;
+    let snapshot = client.snapshot();
+    assert_eq!((snapshot.endpoints.len(), snapshot.failing.len()), (2, 0));
+    assert_eq!(snapshot.failed_connects, 1);
+}

@@ -9,5 +9,7 @@ mod grpc;
 mod readme;
 mod runtime;
 mod settings;
+mod storm;
 #[path = "../support/mod.rs"]
 mod support;
+mod wire;

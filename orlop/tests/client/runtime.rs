@@ -1,8 +1,10 @@
 //! Clients and runtimes: none when built, gone when called.
 
-use crate::support::{get, has, kind, mocks, settings, text};
+use crate::support::{get, has, kind, mocks, serve, settings, text};
+use axum::Router;
+use futures_util::stream;
 use orlop::{
-    NoRuntime,
+    Endpoint, NoRuntime, Update,
     connect::{self, Http},
     core::Kind,
     discovery,
@@ -42,4 +44,32 @@ fn a_client_whose_runtime_has_gone_gets_an_error() {
     assert!(has::<orlop::lb::Orphaned>(&error), "{error:?}");
     assert_eq!(kind(&error), Some(Kind::NoEndpoints));
     assert_eq!(pool.calls("a"), 1);
+}
+
+/// A list that has ended needs nobody to follow it. The connections that the first runtime's tasks kept are gone, too.
+#[test]
+fn a_fixed_list_goes_on_serving_with_connections_of_the_new_runtime() {
+    let serving =
+        tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build();
+    let serving = serving.unwrap();
+    let addr = serving.block_on(serve(Router::new().fallback(async || "here")));
+    for http in [Http::One, Http::Two] {
+        let plain = || tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        let first = plain();
+        let client = first.block_on(async {
+            let list = stream::iter([Update::Reset(vec![Endpoint::new("a", addr)])]);
+            let client = orlop::client("playback")
+                .settings(settings(Some(20_000), None))
+                .discover(list)
+                .connect(connect::hyper(http))
+                .build()
+                .unwrap();
+            assert_eq!(text(client.send(get("/")).await.unwrap()).await, "here");
+            client
+        });
+        drop(first);
+        let second = plain();
+        let answer = second.block_on(async { text(client.send(get("/")).await.unwrap()).await });
+        assert_eq!(answer, "here", "{http:?}");
+    }
 }
