@@ -196,5 +196,9 @@ impl Error for NotSent {
 }
 
 fn chain<'a>(error: &'a (dyn Error + 'static)) -> impl Iterator<Item = &'a (dyn Error + 'static)> {
-    std::iter::successors(Some(error), |&error| error.source())
+    std::iter::successors(Some(error), |&error| match error.downcast_ref::<std::io::Error>() {
+        // Its `source` is the source of what it wraps: that itself would be passed over.
+        Some(io) if io.get_ref().is_some() => io.get_ref().map(|inner| inner as _),
+        _ => error.source(),
+    })
 }

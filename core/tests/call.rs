@@ -77,3 +77,14 @@ fn durations_and_ratios_name_the_value_and_what_is_allowed() {
     let error = read(r#"{"wait": "1s", "share": 2.0}"#).unwrap_err().to_string();
     assert!(error.contains("within 0..=1, got 2"), "{error}");
 }
+
+#[test]
+fn a_refusal_is_found_through_an_io_error() {
+    use orlop_core::{Kind, Rejected};
+    let id = AttemptId::next();
+    let refused = Rejected::new(Kind::Limit).stamped(Some(id));
+    let wrapped = std::io::Error::other(std::io::Error::other(refused));
+    assert_eq!(Rejected::find(&wrapped).map(Rejected::kind), Some(Kind::Limit));
+    assert!(Rejected::unsent(&wrapped, id));
+    assert!(Rejected::find(&std::io::Error::from_raw_os_error(2)).is_none());
+}

@@ -1,7 +1,8 @@
 //! Who is where: what this instance learns from the registries, and how it makes itself known there.
 //!
-//! The registries' own addresses are static. Each is behind a circuit and a limit of its own; when none answers, the last
-//! known good lists stay in force.
+//! The registries' own addresses are static. Each is behind a limit of its own; the Eureka client asks one that did not
+//! answer last for a while, which is all that a circuit would do here. When none answers, the last known good lists stay
+//! in force.
 
 use std::collections::BTreeMap;
 use std::task::{Context, Poll};
@@ -9,7 +10,6 @@ use std::time::Duration;
 
 use futures_util::future::BoxFuture;
 use http::Request;
-use orlop::breaker::Circuit;
 use orlop::bulkhead::Limit;
 use orlop::connect::Http;
 use orlop::core::http::{FromExtensions, HttpStatus};
@@ -89,16 +89,17 @@ pub fn registries(
     instances.sort_by_key(|i| (i.zone != ctx.me().zone, i.zone));
     let urls: Vec<_> = instances.iter().map(|i| format!("http://{}{BASE_PATH}", i.addr)).collect();
     let transport = Registries::new(ctx, &instances)?;
-    Ok(eureka::Client::new(transport, urls)?.timeout(PATIENCE))
+    let client = eureka::Client::new(transport, urls)?;
+    Ok(client.timeout(PATIENCE).quarantine(ctx.settings().fetch * 2))
 }
 
-/// The registries by authority, each behind its gates.
+/// The registries by authority, each behind its limit.
 #[derive(Debug, Clone)]
 struct Registries(BTreeMap<String, Registry>);
 
-type Registry = Guard<Outgoing, Gates, HttpStatus, OnBodyEnd, AsError, FromExtensions>;
+type Registry = Guard<Outgoing, Gate, HttpStatus, OnBodyEnd, AsError, FromExtensions>;
 /// None where the layers are off.
-type Gates = Option<(Circuit, Limit)>;
+type Gate = Option<Limit>;
 
 impl Registries {
     fn new(ctx: &Ctx, instances: &[crate::Instance]) -> Result<Self, BoxError> {
@@ -106,14 +107,11 @@ impl Registries {
         let connect = connect(ctx, Http::One);
         let mut all = BTreeMap::new();
         for instance in instances {
-            let gates = ctx.settings().resilience.then(|| {
-                let circuit = Circuit::new(settings.circuit.clone()).named(instance.name.as_str());
-                ctx.catalogue().add_circuit(format!("registry/{}", instance.name), &circuit);
-                let limit = settings.limit.map_or(Limit::MAX, |limit| limit.get() as usize);
-                (circuit, Limit::new(limit).named(instance.name.as_str()))
-            });
+            let limit = settings.limit.filter(|_| ctx.settings().resilience);
+            let gate =
+                limit.map(|limit| Limit::new(limit.get() as usize).named(instance.name.as_str()));
             let connection = connect(&Endpoint::new(instance.name.as_str(), instance.addr))?;
-            all.insert(instance.addr.to_string(), GuardLayer::http(gates).layer(connection));
+            all.insert(instance.addr.to_string(), GuardLayer::http(gate).layer(connection));
         }
         Ok(Self(all))
     }

@@ -8,7 +8,7 @@ use http::{
 use tokio::time::{Instant, timeout};
 
 use super::{
-    base::{Base, QUARANTINE},
+    base::Base,
     client::Client,
     error::{Error, ErrorKind},
     wire::Malformed,
@@ -67,7 +67,7 @@ impl Client {
                 Err(kind) => kind,
             };
             if kind.is_trouble() {
-                self.bases.failed(index, Instant::now() + QUARANTINE);
+                self.bases.failed(index, Instant::now() + self.quarantine);
             }
             if !kind.try_next() || tried == order.len() {
                 return Err(Error::new(ask.what, base.to_string(), tried, kind));

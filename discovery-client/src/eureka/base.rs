@@ -4,7 +4,6 @@ use std::{
     error::Error,
     fmt,
     sync::{Mutex, PoisonError},
-    time::Duration,
 };
 
 use http::{Uri, uri::PathAndQuery};
@@ -104,9 +103,6 @@ impl Bases {
         self.failed_until.lock().unwrap_or_else(PoisonError::into_inner)[index] = None;
     }
 }
-
-/// How long a registry that did not answer is asked last.
-pub(super) const QUARANTINE: Duration = Duration::from_secs(30);
 
 // ===== impl BadUrl =====
 

@@ -21,7 +21,8 @@ use super::{
 
 /// Talks to the registries of one cluster. Cheap to clone; clones share what they know of registries that failed.
 ///
-/// Registries are asked in the order they were given in; one that did not answer is asked last for the next 30 s. What
+/// Registries are asked in the order they were given in; one that did not answer is asked last for a
+/// while, its [quarantine](Client::quarantine). What
 /// one answers counts: a 404 to a heartbeat is not asked for a second time elsewhere.
 ///
 /// The request's URI is absolute, so the service decides by its authority where to connect. It must not follow
@@ -31,6 +32,7 @@ pub struct Client {
     pub(super) transport: Transport,
     pub(super) bases: Arc<Bases>,
     pub(super) timeout: Duration,
+    pub(super) quarantine: Duration,
     pub(super) max_body: usize,
     pub(super) headers: HeaderMap,
 }
@@ -83,6 +85,7 @@ impl Client {
             transport: transport::over(service),
             bases: Arc::new(Bases::new(bases)),
             timeout: Duration::from_secs(5),
+            quarantine: Duration::from_secs(30),
             max_body: 64 << 20,
             headers: HeaderMap::new(),
         })
@@ -92,6 +95,13 @@ impl Client {
     #[must_use]
     pub fn timeout(mut self, timeout: Duration) -> Self {
         self.timeout = timeout;
+        self
+    }
+
+    /// Sets how long a registry that did not answer is asked last. Default 30 s; an hour at most.
+    #[must_use]
+    pub fn quarantine(mut self, quarantine: Duration) -> Self {
+        self.quarantine = quarantine.min(Duration::from_secs(3600));
         self
     }
 

@@ -57,8 +57,11 @@ impl Members {
         let settings = ctx.settings();
         let catalogue = Catalogue::of(settings);
         let now = ctx.wall().unix_seconds();
-        let members = (0..MEMBERS).map(|number| {
-            let member = Member::numbered(settings.seed, number);
+        // Those who have not paid may play nothing: they are not the platform's to serve.
+        let paying = (0..MEMBERS).map(|number| Member::numbered(settings.seed, number));
+        let paying =
+            paying.filter(|member| catalogue.titles().iter().any(|t| member.may_play(t).is_ok()));
+        let members = paying.map(|member| {
             let token = signing::token(&settings.secret, &member, now);
             Ok((member, format!("Bearer {token}").parse()?))
         });

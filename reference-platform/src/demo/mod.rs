@@ -29,7 +29,7 @@ use crate::cli::{Setup, Shared, Switch, runtime, say, signalled};
 use crate::ctx::Ctx;
 use crate::failure::Failure;
 use crate::supervisor::{Progress, Supervisor};
-use crate::topology::{Service, Zone};
+use crate::topology::Zone;
 
 /// How long a fault lasts.
 const ROW: Duration = Duration::from_secs(17);
@@ -111,7 +111,7 @@ async fn platform<F: Future<Output = Result<Judge, Failure>>>(
 /// Each fault for its time, under load.
 async fn with_layers(supervisor: &Supervisor, judge: &mut Judge) -> Result<(), Failure> {
     let member = supervisor.world().ctx(supervisor.world().topology().member(Zone::A));
-    let (recorder, load) = start(&member, RATES).await?;
+    let (recorder, load) = start(supervisor, &member, RATES).await?;
     say(format_args!("\nwith orlop's layers: {RATES}, each fault {} s", ROW.as_secs()));
     say(table::HEAD);
     for fault in Fault::all(supervisor.world().topology()) {
@@ -125,7 +125,8 @@ async fn with_layers(supervisor: &Supervisor, judge: &mut Judge) -> Result<(), F
         // Calls in flight at the end belong to the row; none lasts longer than a member's patience.
         sleep(member::PATIENCE + Duration::from_millis(200)).await;
         judge.row(fault.name, recorder.take());
-        let took = recovery::recovered(&fault, back, supervisor, &member).await?;
+        let what = format!("\"{}\" was taken back", fault.name);
+        let took = recovery::settled(&what, fault.whom(), back, supervisor, &member).await?;
         judge.slowest_recovery = judge.slowest_recovery.max(took);
     }
     load.stop().await;
@@ -135,7 +136,7 @@ async fn with_layers(supervisor: &Supervisor, judge: &mut Judge) -> Result<(), F
 /// Three of the faults again, with plain round robin, one attempt, no time-outs, gates or fallbacks.
 async fn without_layers(supervisor: &Supervisor, judge: &mut Judge) -> Result<(), Failure> {
     let member = supervisor.world().ctx(supervisor.world().topology().member(Zone::A));
-    let (recorder, load) = start(&member, RATES_OFF).await?;
+    let (recorder, load) = start(supervisor, &member, RATES_OFF).await?;
     say(format_args!(
         "with --resilience off, for contrast: round robin, one attempt, no time-outs but the member's patience; \
          {CALLS_OFF} calls a path"
@@ -156,25 +157,21 @@ async fn without_layers(supervisor: &Supervisor, judge: &mut Judge) -> Result<()
         let back = fault.take_back(supervisor).await?;
         sleep(member::PATIENCE + Duration::from_millis(200)).await;
         judge.contrast(fault.name, recorder.take());
-        recovery::recovered(&fault, back, supervisor, &member).await?;
+        let what = format!("\"{}\" was taken back", fault.name);
+        recovery::settled(&what, fault.whom(), back, supervisor, &member).await?;
     }
     load.stop().await;
     Ok(())
 }
 
-/// Starts the load, and waits until the platform is warm: everybody listed, nobody's circuit open.
-async fn start(member: &Ctx, rates: Rates) -> Result<(Recorder, Load), Failure> {
+/// Waits until the platform is whole, starts the load, and lets it warm up.
+async fn start(
+    supervisor: &Supervisor,
+    member: &Ctx,
+    rates: Rates,
+) -> Result<(Recorder, Load), Failure> {
     let members = Members::new(member).map_err(|e| Failure::failed(format!("members: {e}")))?;
-    let listed = async {
-        for service in [Service::Gateway, Service::Appliance] {
-            let all = member.topology().of(service).count();
-            while member.discovery().map(|d| d.list(service).len()).unwrap_or(0) < all {
-                sleep(Duration::from_millis(50)).await;
-            }
-        }
-    };
-    let text = "gateways and appliances are not all listed 10 s after they were started";
-    timeout(recovery::RECOVERY, listed).await.map_err(|_| Failure::failed(text))?;
+    recovery::settled("the start", &[], Instant::now(), supervisor, member).await?;
     let recorder = Recorder::default();
     let load = Load::start(Arc::new(members), recorder.clone(), rates, member.rng("arrivals"));
     sleep(WARM_UP).await;
@@ -195,7 +192,10 @@ impl Judge {
     fn row(&mut self, fault: &str, window: Option<Window>) {
         let Some(window) = window else { return };
         say(table::lines(fault, &window).trim_end());
-        self.misses.extend(table::misses(fault, &window, self.judge_latency));
+        for miss in table::misses(fault, &window, self.judge_latency) {
+            say(format_args!("  missed: {miss}"));
+            self.misses.push(miss);
+        }
         self.starts += window.starts;
         self.late += window.late;
     }
@@ -203,7 +203,10 @@ impl Judge {
     fn contrast(&mut self, fault: &str, window: Option<Window>) {
         let Some(window) = window else { return };
         say(table::lines(fault, &window).trim_end());
-        self.misses.extend(table::unhurt(fault, &window));
+        for miss in table::unhurt(fault, &window) {
+            say(format_args!("  missed: {miss}"));
+            self.misses.push(miss);
+        }
     }
 
     fn verdict(self) -> Result<(), Failure> {
@@ -225,9 +228,6 @@ impl Judge {
         if self.misses.is_empty() {
             say("every bar is met: play, search and browse held through every fault");
             return Ok(());
-        }
-        for miss in &self.misses {
-            say(format_args!("missed: {miss}"));
         }
         Err(Failure::failed(format!("{} bars are missed", self.misses.len())))
     }

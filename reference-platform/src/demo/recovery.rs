@@ -1,19 +1,21 @@
 //! After a fault: each instance serves again, is listed, and the circuits have closed.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use futures_util::future::try_join_all;
-use http::Request;
+use http::{Request, header};
 use http_body_util::{BodyExt, Limited};
 use orlop::Body;
 use orlop::connect::{Http, hyper_over};
 use orlop::core::Endpoint;
+use orlop::discovery::eureka::{self, wire::Applications};
 use tokio::time::{Instant, sleep, timeout, timeout_at};
 use tower::ServiceExt;
 
-use super::fault::Fault;
 use crate::circuits::Circuits;
 use crate::ctx::Ctx;
+use crate::discovery::BASE_PATH;
 use crate::failure::Failure;
 use crate::supervisor::{Supervisor, ready};
 use crate::topology::{Instance, Service};
@@ -26,13 +28,15 @@ const ASK: Duration = Duration::from_secs(1);
 /// How long between two looks.
 const LOOK: Duration = Duration::from_millis(100);
 
-/// Waits until nothing of the fault is left, and tells how long that took.
+/// Waits until the platform is whole, and tells how long that took: `whom` serves, every registry lists every instance,
+/// every circuit is closed.
 ///
 /// # Errors
 ///
-/// What is still missing after 10 s.
-pub async fn recovered(
-    fault: &Fault,
+/// What is still missing 10 s after `since`; `what` says after what.
+pub async fn settled(
+    what: &str,
+    whom: &[Instance],
     since: Instant,
     supervisor: &Supervisor,
     member: &Ctx,
@@ -40,37 +44,32 @@ pub async fn recovered(
     let deadline = since + RECOVERY;
     let mut missing = String::from("nothing was looked at");
     loop {
-        let look = timeout_at(deadline, look(fault, supervisor, member)).await;
-        match look {
+        match timeout_at(deadline, look(whom, supervisor, member)).await {
             Ok(Ok(())) => return Ok(since.elapsed()),
             Ok(Err(why)) => missing = why.to_string(),
             Err(_) => {}
         }
         if Instant::now() >= deadline {
-            let (name, within) = (fault.name, RECOVERY.as_secs());
-            return Err(Failure::failed(format!(
-                "{within} s after \"{name}\" was taken back: {missing}"
-            )));
+            let within = RECOVERY.as_secs();
+            return Err(Failure::failed(format!("{within} s after {what}: {missing}")));
         }
         sleep(LOOK).await;
     }
 }
 
-async fn look(fault: &Fault, supervisor: &Supervisor, member: &Ctx) -> Result<(), BoxError> {
+async fn look(whom: &[Instance], supervisor: &Supervisor, member: &Ctx) -> Result<(), BoxError> {
     let net = supervisor.world().net();
     let topology = supervisor.world().topology();
-    let serving = fault.whom().iter().map(|instance| async move {
-        ready::probe(net, instance)
-            .await
-            .map_err(|e| format!("{} does not serve: {e}", instance.name))
+    let serving = whom.iter().map(|instance| async move {
+        let served = ready::probe(net, instance).await;
+        served.map_err(|error| format!("{} does not serve: {error}", instance.name))
     });
     try_join_all(serving).await?;
 
     let registries = topology.of(Service::Registry).map(|registry| lists_all(member, registry));
     try_join_all(registries).await?;
 
-    let own = Circuits::of(member);
-    closed("the members", &own)?;
+    closed("the members", &Circuits::of(member))?;
     let circuits = topology.instances().iter().filter(|i| i.service.speaks_http());
     let circuits = circuits.map(|instance| async move {
         let page = get(net, instance, "/circuits").await;
@@ -84,20 +83,19 @@ async fn look(fault: &Fault, supervisor: &Supervisor, member: &Ctx) -> Result<()
 
 /// Whether a registry lists every instance but the registries themselves, which nobody looks up there.
 async fn lists_all(member: &Ctx, registry: &Instance) -> Result<(), BoxError> {
-    let client = crate::discovery::registries(member, |i| i.name == registry.name)?;
-    let listed = client.fetch_all().await.map_err(|e| format!("{}: {e}", registry.name))?;
-    for instance in member.topology().instances() {
-        if instance.service == Service::Registry {
-            continue;
-        }
-        let here = listed.instances().any(|info| {
-            info.instance_id == instance.name && orlop::discovery::eureka::endpoint(info).is_some()
-        });
-        if !here {
-            return Err(format!("{} does not list {}", registry.name, instance.name).into());
-        }
+    let page = get(member.net(), registry, &format!("{BASE_PATH}/apps/")).await;
+    let page = page.map_err(|error| format!("{}: {error}", registry.name))?;
+    let listed = Applications::from_json(&page)?;
+    let up: BTreeSet<_> = listed
+        .instances()
+        .filter(|info| eureka::endpoint(info).is_some())
+        .map(|info| info.instance_id.as_str())
+        .collect();
+    let wanted = member.topology().instances().iter().filter(|i| i.service != Service::Registry);
+    match wanted.map(|i| i.name.as_str()).find(|name| !up.contains(name)) {
+        Some(missing) => Err(format!("{} does not list {missing}", registry.name).into()),
+        None => Ok(()),
     }
-    Ok(())
 }
 
 fn closed(whose: &str, circuits: &Circuits) -> Result<(), BoxError> {
@@ -112,7 +110,8 @@ async fn get(net: Net, instance: &Instance, path: &str) -> Result<bytes::Bytes, 
     let addr = instance.addr;
     let connect = hyper_over(Http::One, move |_: &Endpoint| async move { net.dial(addr).await });
     let connection = connect(&Endpoint::new(instance.name.as_str(), addr))?;
-    let request = Request::get(path).body(Body::empty())?;
+    let request = Request::get(path).header(header::ACCEPT, "application/json");
+    let request = request.body(Body::empty())?;
     let whole = async {
         let response = connection.oneshot(request).await?;
         let status = response.status();
