@@ -1,31 +1,34 @@
-//! One crate, one layer, no facade: a circuit around the service you have.
+//! One crate, one layer, no facade: a circuit in the stack you have.
 
 use orlop_breaker::{
-    Breaker, BreakerLayer, Circuit, Settings,
+    Breaker, BreakerLayer, Circuit, Settings, State,
     core::{AnyError, BoxError, Rejected},
 };
 use std::io;
-use tower::{Layer, Service, ServiceExt, service_fn};
+use tower::{Service, ServiceBuilder, ServiceExt, service_fn};
 
 #[tokio::main]
 async fn main() -> Result<(), BoxError> {
     let circuit = Circuit::new(Settings::default()).named("search");
-    let layer = BreakerLayer::new(circuit.clone(), AnyError);
-    let mut search = layer.layer(service_fn(async |words: &'static str| {
-        if words.is_empty() { Err(io::Error::other("index is gone")) } else { Ok(words.len()) }
-    }));
+    let mut search = ServiceBuilder::new()
+        .layer(BreakerLayer::new(circuit.clone(), AnyError)) // or ::http(circuit), ::grpc(circuit)
+        .service(service_fn(look_up));
 
     println!("found {}", search.ready().await?.call("storm").await?);
     for _ in 0..5 {
-        search.ready().await?.call("").await.map(drop).unwrap_err();
+        search.ready().await?.call("").await.unwrap_err();
     }
-    println!("after five failures in a row: {:?}", circuit.state());
+    assert_eq!(circuit.state(), State::Open);
     let error = search.ready().await?.call("storm").await.unwrap_err();
-    let rejected = Rejected::find(&*error).ok_or("the circuit refuses now")?;
-    println!("next call: {rejected}");
-    assert!(rejected.retry_after().is_some());
+    let refused = Rejected::find(&*error).ok_or("the circuit refuses now")?;
+    println!("after five failures in a row: {refused}");
+    assert!(refused.retry_after().is_some());
     named(&search);
     Ok(())
+}
+
+async fn look_up(words: &'static str) -> io::Result<usize> {
+    if words.is_empty() { Err(io::Error::other("index is gone")) } else { Ok(words.len()) }
 }
 
 /// The type has a name, for those who store it.
