@@ -136,6 +136,9 @@ impl CallContext {
     }
 
     /// The context of an outbound call caused by this one: it inherits deadline and priority, nothing else.
+    ///
+    /// Give that to calls made while serving this one, never this context itself: with the attempt's id in it, a refusal of
+    /// the outbound call would prove to whoever retries this one that nothing was done.
     #[must_use]
     pub fn child(&self) -> Self {
         Self { deadline: self.deadline, priority: self.priority, ..Self::new() }
