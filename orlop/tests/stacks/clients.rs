@@ -64,9 +64,9 @@ async fn a_reqwest_client_behind_a_circuit_and_a_limit() {
     let addr = server().await;
     let (circuit, limit) = (Circuit::new(Settings::default()), Limit::new(1));
     // reqwest has request and response types of its own: two conversions, and it is an HTTP service like any other.
+    // Circuit and limit as one gate: one layer, one permit.
     let client = ServiceBuilder::new()
-        .layer(BreakerLayer::http(circuit.clone()))
-        .layer(BulkheadLayer::http(limit.clone()))
+        .layer(BreakerLayer::http((circuit.clone(), limit.clone())))
         .map_request(|req: Request<reqwest::Body>| {
             reqwest::Request::try_from(req).expect("the URI of the test is a URL")
         })
