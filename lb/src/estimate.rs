@@ -70,6 +70,8 @@ struct State {
     at: u64,
 }
 
+/// After 3.5 decays without a sample.
+pub(crate) const FORGOTTEN: f32 = 1.0 / 32.0;
 const TICKS_PER_DECAY: u64 = 1024;
 const TICK_BITS: u32 = 39;
 const TICK_MASK: u64 = (1 << TICK_BITS) - 1;
@@ -219,9 +221,11 @@ impl Reading {
     /// The cost when compared with `other`: what is no longer trusted has faded to the other's cost.
     ///
     /// Only downwards: that a rival is failing makes nobody slower. An `idle` endpoint that is due for a trial is as good
-    /// as its rival.
+    /// as its rival, and so is one whose sample is all but forgotten: what only comes closer and closer would never be
+    /// asked again where calls are few.
     pub(crate) fn against(self, other: Self, idle: bool) -> f32 {
-        let trust = if self.due && idle { 0.0 } else { self.trust };
+        let forgotten = self.trust < FORGOTTEN;
+        let trust = if forgotten || (self.due && idle) { 0.0 } else { self.trust };
         if self.cost > other.cost {
             other.cost + (self.cost - other.cost) * trust
         } else {

@@ -122,7 +122,9 @@ mod tests {
     fn slow_score(own: &Load, other: &Load) -> f64 {
         let (own_cost, other_cost) = (f64::from(own.reading.cost), f64::from(other.reading.cost));
         let trust = f64::from(own.reading.trust);
-        let trust = if own.reading.due && own.in_flight == 0 { 0.0 } else { trust };
+        let forgotten = trust < f64::from(crate::estimate::FORGOTTEN);
+        let due = own.reading.due && own.in_flight == 0;
+        let trust = if forgotten || due { 0.0 } else { trust };
         let faded = own_cost.min(other_cost * (1.0 - trust) + own_cost * trust);
         faded * (own.in_flight as f64 + 1.0) / f64::from(own.weight.get())
     }

@@ -167,12 +167,15 @@ impl<Kept> Course<Kept> {
 
     /// How long to wait before the next attempt; `None` if it is too long.
     fn wait(&mut self, ended: &Ended) -> Option<Duration> {
-        // A balancer below has picked an endpoint which then refused. It passes over that one now, so there is nothing to
-        // wait for. Where nobody picked, the same gate would answer again.
-        if ended.unsent && self.picks() > self.picked {
+        // A balancer below has picked an endpoint, and passes over it now. If that refused, there is nothing to wait for;
+        // where nobody picked, the same gate would answer again. If it failed, its advice speaks of itself: the next
+        // attempt goes elsewhere. "Too many requests" speaks of the service.
+        let elsewhere = self.picks() > self.picked;
+        if ended.unsent && elsewhere {
             return Some(Duration::ZERO);
         }
-        let advice = ended.advice.unwrap_or(Duration::ZERO);
+        let advice = ended.advice.filter(|_| !(elsewhere && ended.verdict.is_failure()));
+        let advice = advice.unwrap_or(Duration::ZERO);
         if advice > self.settings.max_retry_after {
             return None;
         }

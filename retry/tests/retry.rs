@@ -221,6 +221,28 @@ async fn an_answer_that_stays_a_failure_is_returned_as_it_is() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn an_endpoints_advice_is_not_waited_out_elsewhere_but_a_services_is() {
+    for (verdict, waited) in [(Verdict::FAILURE, 0), (Verdict::THROTTLED, 2_000)] {
+        let (server, log) = server(|seen| {
+            seen.pick();
+            Answer::Ok("come back later")
+        });
+        let classify =
+            by_result(move |_: Result<&&'static str, _>| verdict.with_retry_after(ms(2_000)));
+        let settings = settings()
+            .with_idempotent(true)
+            .with_max_attempts(attempts(2))
+            .with_backoff(Duration::ZERO, Duration::ZERO);
+        let service = RetryLayer::new(policy(settings), classify).context(LENS).layer(server);
+        let started = Instant::now();
+        service.oneshot(call(CallContext::new())).await.unwrap();
+        assert_eq!(log.lock().unwrap().len(), 2);
+        let elapsed = started.elapsed();
+        assert!(elapsed >= ms(waited) && elapsed <= ms(waited + 1), "{verdict:?}: {elapsed:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn advice_of_the_other_side_is_the_least_wait_but_not_any_wait() {
     for (advice, calls, waited) in [(2_000, 2, 2_000), (10_001, 1, 0)] {
         let (server, log) = server(|_| Answer::Ok("busy"));

@@ -1,5 +1,5 @@
 use super::Guard;
-use crate::{AsError, NoContext, OnHead, Typed};
+use crate::{AsError, CallContext, NoContext, OnHead, Typed};
 use std::{fmt, marker::PhantomData};
 use tower_layer::Layer;
 
@@ -100,7 +100,25 @@ impl<G, C, T, R, L> GuardLayer<G, C, T, R, L> {
         GuardLayer::with(self.gate, self.classify, crate::http::Respond::new(respond), self.lens)
     }
 
-    /// Finds the call's context in another way: a closure `Fn(&Req) -> Option<&CallContext>` will do.
+    /// Finds the call's context by a closure.
+    ///
+    /// ```
+    /// use orlop_core::{AnyError, CallContext, GuardLayer};
+    ///
+    /// struct Job {
+    ///     call: CallContext,
+    /// }
+    /// let layer = GuardLayer::new((), AnyError).context_by(|job: &Job| Some(&job.call));
+    /// # let _ = layer;
+    /// ```
+    pub fn context_by<Req: ?Sized, F>(self, find: F) -> GuardLayer<G, C, T, R, F>
+    where
+        F: for<'a> Fn(&'a Req) -> Option<&'a CallContext>,
+    {
+        self.context(find)
+    }
+
+    /// Finds the call's context through another lens. For closures, see [`context_by`](GuardLayer::context_by).
     pub fn context<L2>(self, lens: L2) -> GuardLayer<G, C, T, R, L2> {
         GuardLayer::with(self.gate, self.classify, self.on_reject, lens)
     }

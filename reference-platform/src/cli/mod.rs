@@ -5,6 +5,7 @@
 mod remote;
 mod run;
 mod shared;
+mod token;
 mod up;
 
 use std::io::Write;
@@ -43,6 +44,8 @@ enum Command {
     Restart(remote::One),
     /// End the graph that runs in this directory
     Down(remote::At),
+    /// Print a member's token, for calls by hand
+    Token(token::Args),
     /// Run one instance in this process: what the supervisor starts
     Run(run::Args),
 }
@@ -58,6 +61,7 @@ pub fn main() -> ExitCode {
         Command::Thaw(one) => remote::act("thaw", &one),
         Command::Restart(one) => remote::act("restart", &one),
         Command::Down(at) => remote::down(&at),
+        Command::Token(args) => token::token(&args),
         Command::Run(args) => run::run(&args),
     };
     match outcome {

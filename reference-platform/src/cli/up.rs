@@ -53,11 +53,16 @@ fn print_addresses(supervisor: &Supervisor) {
         first = first.or(Some(gateway.addr));
     }
     if let Some(addr) = first {
-        say(format_args!("try:"));
-        say(format_args!("  curl -s http://{addr}/health"));
-        say(format_args!("  curl -s 'http://{addr}/search?q=harbour'"));
-        say(format_args!("  curl -s http://{addr}/browse"));
-        say(format_args!("  platform status; platform freeze playback-b; platform down"));
+        say("try, with the same --dir and --seed as here:");
+        say("  T=\"authorization: Bearer $(platform token)\"");
+        say(format_args!("  curl -s -H \"$T\" 'http://{addr}/search?q=harbour'"));
+        say(format_args!("  curl -s -H \"$T\" http://{addr}/browse"));
+        say(format_args!("  curl -s -H \"$T\" http://{addr}/home"));
+        let json = "-H 'content-type: application/json' -d '{\"title\": \"t00042\"}'";
+        say(format_args!("  curl -s -H \"$T\" -X PUT {json} http://{addr}/plays/1"));
+        say(
+            "  platform status; platform freeze playback-b; platform thaw playback-b; platform down",
+        );
     }
 }
 

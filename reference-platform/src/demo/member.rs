@@ -25,7 +25,7 @@ use crate::rows::{self, Home, Row, Rows};
 use crate::services::playback::Play;
 use crate::services::search::Found;
 use crate::signing;
-use crate::topology::Service;
+use crate::topology::{Instance, Service};
 
 /// How long a member waits for one thing.
 pub const PATIENCE: Duration = Duration::from_secs(1);
@@ -48,12 +48,29 @@ pub struct Members {
 }
 
 impl Members {
-    /// Members in the zone of `ctx`, with tokens that outlast the demo.
+    /// Members in the zone of `ctx`, with tokens that outlast the demo, who go to all gateways.
     ///
     /// # Errors
     ///
     /// When the graph does not let members call gateways and appliances.
     pub fn new(ctx: &Ctx) -> Result<Self, BoxError> {
+        Self::through(ctx, ctx.client(Service::Gateway)?)
+    }
+
+    /// Members who go to this gateway only.
+    ///
+    /// # Errors
+    ///
+    /// As [`new`](Self::new).
+    pub fn at(ctx: &Ctx, gateway: &Instance) -> Result<Self, BoxError> {
+        let only = Endpoint::builder(gateway.name.as_str(), gateway.addr);
+        Self::through(
+            ctx,
+            ctx.client_at(Service::Gateway, only.zone(gateway.zone.as_str()).build())?,
+        )
+    }
+
+    fn through(ctx: &Ctx, gateway: Client) -> Result<Self, BoxError> {
         let settings = ctx.settings();
         let catalogue = Catalogue::of(settings);
         let now = ctx.wall().unix_seconds();
@@ -68,7 +85,7 @@ impl Members {
         Ok(Self {
             members: members.collect::<Result<_, BoxError>>()?,
             browse: rows::browse(&catalogue),
-            gateway: ctx.client(Service::Gateway)?,
+            gateway,
             appliances: Mutex::default(),
             policy: Policy::seeded(
                 ctx.edge(Service::Appliance)?.client.retry,
@@ -80,13 +97,14 @@ impl Members {
     }
 
     async fn play(&self, member: &Who<'_>, sends: &Sends) -> Result<Outcome, Wrong> {
-        let title = self.title_for(member)?;
+        let mut random = member.random.clone();
+        let title = self.title_for(member.member, &mut random)?;
         let wanted = serde_json::json!({ "title": title.id().to_string() }).to_string();
-        let path = format!("/plays/{:016x}", member.random.clone().u64(..));
+        let path = format!("/plays/{:016x}", random.u64(..));
         let request = Request::put(path).header(header::CONTENT_TYPE, "application/json");
         let play: Play = json(self.ask(member, request, wanted.into(), sends).await?)?;
 
-        let segment = member.random.clone().u32(..title.segments().max(1));
+        let segment = random.u32(..title.segments().max(1));
         let start = u64::from(segment) * SEGMENT;
         let end = (start + SEGMENT).min(title.length());
         let range = format!("bytes={start}-{}", end.saturating_sub(1));
@@ -99,13 +117,12 @@ impl Members {
     }
 
     /// A title that this member may play, as popular as titles are.
-    fn title_for(&self, member: &Who<'_>) -> Result<&Title, Wrong> {
-        let mut random = member.random.clone();
-        let titles = || self.catalogue.sample(&mut random);
+    fn title_for(&self, member: &Member, random: &mut fastrand::Rng) -> Result<&Title, Wrong> {
+        let titles = || self.catalogue.sample(random);
         std::iter::from_fn(titles)
             .take(1_000)
-            .find(|title| member.member.may_play(title).is_ok())
-            .ok_or_else(|| Wrong(format!("{} may play nothing", member.member.id())))
+            .find(|title| member.may_play(title).is_ok())
+            .ok_or_else(|| Wrong(format!("{} may play nothing", member.id())))
     }
 
     /// A range of the title: from the first appliance that is linked, or from the second.

@@ -8,12 +8,12 @@
 //! The load is open-loop and never stops: what lies between two rows is not judged, but it is what lets circuits close.
 
 mod fault;
-mod load;
-mod member;
+pub mod load;
+pub mod member;
 mod recorder;
-mod recovery;
+pub mod recovery;
 mod table;
-mod tally;
+pub mod tally;
 
 use std::sync::Arc;
 use std::time::Duration;
