@@ -42,7 +42,8 @@ fn a_client_fits_in_a_struct() {
 async fn a_refused_connection_is_tried_elsewhere_for_free_even_for_post() {
     let app = Router::new().route("/plays", on_post(async |body: String| body));
     let alive = Endpoint::new("alive", serve(app).await);
-    let dead = Endpoint::new("dead", nobody().await);
+    let nobody = nobody();
+    let dead = Endpoint::new("dead", nobody.addr);
     let client = orlop::client("playback")
         .settings(penniless(settings(Some(20_000), None)))
         .discover(discovery::fixed([alive, dead]))
@@ -173,4 +174,19 @@ async fn a_full_endpoint_is_passed_over() {
     assert_eq!(pool.in_flight("a") + pool.in_flight("b"), 1, "the dropped call ended at once");
     assert_eq!(crate::support::in_flight(&client.snapshot()), 1);
     calls.pop().unwrap().abort();
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_error_says_which_attempt_which_endpoint_and_why() {
+    let pool = MockPool::new(["a"]);
+    pool.set("a", Behaviour::Fails(Duration::ZERO));
+    let client = over(&pool, settings(None, None));
+    let error = client.send(get("/")).await.unwrap_err();
+    let first: &(dyn std::error::Error + 'static) = &*error;
+    let levels = std::iter::successors(Some(first), |error| error.source());
+    let levels: Vec<_> = levels.map(ToString::to_string).collect();
+    assert_eq!(
+        levels,
+        ["attempt 3 failed at a", "call to a at 127.0.0.1:1 failed", &Injected.to_string()]
+    );
 }

@@ -49,7 +49,8 @@ async fn a_hyper_client_behind_a_circuit_and_a_limit() {
 
 #[tokio::test]
 async fn a_failed_connect_counts_against_the_circuit() {
-    let addr = crate::support::nobody().await;
+    let nobody = crate::support::nobody();
+    let addr = nobody.addr;
     let circuit = Circuit::new(Settings::default());
     let client = BreakerLayer::http(circuit.clone())
         .layer(legacy::Client::builder(TokioExecutor::new()).build_http::<Body>());
@@ -94,10 +95,11 @@ async fn a_reqwest_client_behind_a_circuit_and_a_limit() {
 #[tokio::test]
 async fn the_standard_client_connects_through_reqwest() {
     use orlop::{Endpoint, connect, discovery};
+    let nobody = crate::support::nobody();
     let client = orlop::client("titles")
         .discover(discovery::fixed([
             Endpoint::new("alive", server().await),
-            Endpoint::new("dead", crate::support::nobody().await),
+            Endpoint::new("dead", nobody.addr),
         ]))
         .connect(connect::reqwest(reqwest::Client::new(), "http"))
         .seeded(1)

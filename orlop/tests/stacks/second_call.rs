@@ -136,7 +136,8 @@ async fn a_second_client_without_endpoints_is_not_tried_again() {
 
 #[tokio::test]
 async fn a_second_client_that_cannot_connect_is_not_tried_again() {
-    let dead = Endpoint::new("dead", nobody().await);
+    let nobody = nobody();
+    let dead = Endpoint::new("dead", nobody.addr);
     let second = orlop::client("second")
         .discover(discovery::fixed([dead]))
         .connect(connect::hyper(Http::One))

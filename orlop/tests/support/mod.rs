@@ -13,7 +13,10 @@ use orlop::{
 };
 use orlop_testkit::{MockPool, MockService};
 use std::{net::SocketAddr, time::Duration};
-use tokio::{net::TcpListener, sync::mpsc};
+use tokio::{
+    net::{TcpListener, TcpSocket},
+    sync::mpsc,
+};
 use tower::util::MapResponse;
 
 pub type Mocked = MapResponse<MockService, fn(EndpointId) -> Response<Body>>;
@@ -68,9 +71,16 @@ pub async fn serve(app: Router) -> SocketAddr {
     addr
 }
 
-/// An address at which nobody listens: taken, and left again.
-pub async fn nobody() -> SocketAddr {
-    TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap()
+/// An address at which nobody listens, and nobody else can while this lives.
+pub struct Nobody {
+    pub addr: SocketAddr,
+    _bound: TcpSocket,
+}
+
+pub fn nobody() -> Nobody {
+    let socket = TcpSocket::new_v4().unwrap();
+    socket.bind(SocketAddr::from(([127, 0, 0, 1], 0))).unwrap();
+    Nobody { addr: socket.local_addr().unwrap(), _bound: socket }
 }
 
 /// Endpoints that a test adds and removes.
