@@ -43,9 +43,8 @@ async fn a_source_of_endpoints_of_ones_own() {
             async move { Ok::<_, Infallible>(Graded { grade: grade(name), by }) }
         }))
     };
-    let balance = Balance::builder(updates, connect, Grades)
-        .gate(move |_: &Endpoint| gate.clone())
-        .build();
+    let balance =
+        Balance::builder(updates, connect, Grades).gate(move |_: &Endpoint| gate.clone()).build();
 
     assert_eq!(balance.clone().oneshot("good").await.unwrap().by, "one");
     assert_eq!(balance.clone().oneshot("bad").await.unwrap().grade, 6);
