@@ -8,3 +8,10 @@
 //! | `tonic_grpc` | a gRPC server that refuses with UNAVAILABLE, a gRPC client behind a circuit |
 //! | `plain_function` | a circuit and a limit around an async function, without tower |
 //! | `one_layer` | one crate, one layer, no facade |
+//! | `balance` | a balancer over any service, with a circuit for each endpoint |
+//! | `retries` | one budget for all calls; what is tried again, and what is not |
+//! | `home_page` | a chain of fallbacks that says what it answered with |
+//! | `discovery` | a registry, an instance that registers, a client that watches |
+//! | `gateway` | filters in front of a service, one of them its own |
+//! | `replicated_cache` | a copy in each zone, one zone dead |
+//! | `fault_test` | faults on virtual time, for tests of one's own |
