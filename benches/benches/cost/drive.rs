@@ -1,0 +1,82 @@
+//! Drives services and plain closures, without a runtime.
+
+use orlop_benches::Run;
+use std::{
+    convert::identity,
+    future::{Future, Ready, ready},
+    hint::{black_box, spin_loop},
+    io,
+    pin::pin,
+    task::{Context, Poll, Waker},
+};
+use tower_service::Service;
+
+/// A service that is always ready and answers at once, with what only it would say.
+#[derive(Clone, Copy, Debug)]
+pub struct AddOne;
+
+impl Service<u64> for AddOne {
+    type Response = u64;
+    type Error = io::Error;
+    type Future = Ready<io::Result<u64>>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, n: u64) -> Self::Future {
+        ready(Ok(n + 1))
+    }
+}
+
+/// Calls a service over [`AddOne`].
+pub fn calls<S>(service: S) -> Run
+where
+    S: Service<u64, Response = u64> + Send + 'static,
+{
+    drive(service, identity, |n, result| result.is_ok_and(|answer| black_box(answer) == n + 1))
+}
+
+/// Calls a service with the requests that `request` makes; `ended` says whether a call ended as it should.
+pub fn drive<S, Req>(
+    mut service: S,
+    request: impl Fn(u64) -> Req + Send + 'static,
+    ended: impl Fn(u64, Result<S::Response, S::Error>) -> bool + Send + 'static,
+) -> Run
+where
+    S: Service<Req> + Send + 'static,
+{
+    Box::new(move |calls| {
+        let mut good = 0;
+        for n in 0..calls {
+            let n = black_box(n);
+            let result = match until_ready(|cx| service.poll_ready(cx)) {
+                Ok(()) => now(service.call(request(n))),
+                Err(error) => Err(error),
+            };
+            good += u64::from(ended(n, result));
+        }
+        good
+    })
+}
+
+/// Calls a closure that says whether it ended as it should.
+pub fn repeat(call: impl Fn(u64) -> bool + Send + 'static) -> Run {
+    Box::new(move |calls| (0..calls).map(|n| u64::from(call(black_box(n)))).sum())
+}
+
+/// The output of a future that waits for nothing but, perhaps, another thread that is at work.
+pub fn now<F: Future>(future: F) -> F::Output {
+    let mut future = pin!(future);
+    until_ready(|cx| future.as_mut().poll(cx))
+}
+
+fn until_ready<T>(mut poll: impl FnMut(&mut Context<'_>) -> Poll<T>) -> T {
+    let mut cx = Context::from_waker(Waker::noop());
+    loop {
+        match poll(&mut cx) {
+            Poll::Ready(out) => return out,
+            Poll::Pending => spin_loop(),
+        }
+    }
+}

@@ -1,0 +1,85 @@
+//! The gates that are measured, and what must hold of them afterwards.
+
+use orlop_breaker::{Circuit, OpenTime, Settings, State, Trip, Window};
+use orlop_bulkhead::Limit;
+use orlop_core::{Now, Ratio, Verdict};
+use std::{
+    num::{NonZeroU16, NonZeroU32},
+    time::Duration,
+};
+
+const FIVE: NonZeroU32 = NonZeroU32::new(5).unwrap();
+const TWENTY: NonZeroU32 = NonZeroU32::new(20).unwrap();
+const HUNDRED: NonZeroU16 = NonZeroU16::new(100).unwrap();
+
+/// Opens after 5 failures in a row.
+pub fn consecutive() -> Circuit {
+    tripped_by(Trip::consecutive_failures(FIVE))
+}
+
+/// Opens when half of the last 100 calls failed.
+pub fn count_window() -> Circuit {
+    tripped_by(Trip::failure_rate(Ratio::HALF, TWENTY, Window::last(HUNDRED)))
+}
+
+/// Opens when half of the calls of the last 10 s failed.
+pub fn time_window() -> Circuit {
+    let window = Window::within(Duration::from_secs(10)).expect("10 s is in range");
+    tripped_by(Trip::failure_rate(Ratio::HALF, TWENTY, window))
+}
+
+fn tripped_by(rule: Trip) -> Circuit {
+    Circuit::new(Settings::default().trip([rule]))
+}
+
+/// Has opened, for longer than a measurement takes.
+pub fn open() -> Circuit {
+    let settings = Settings::default().open(OpenTime::fixed(Duration::from_secs(3000)));
+    let circuit = Circuit::new(settings.trip([Trip::consecutive_failures(FIVE)]));
+    for _ in 0..FIVE.get() {
+        let permit = circuit.try_enter().expect("it is closed until the fifth failure");
+        permit.settle(&Verdict::FAILURE, &Now::lazy());
+    }
+    assert_eq!(circuit.state(), State::Open);
+    circuit
+}
+
+/// Never full here.
+pub fn limit() -> Limit {
+    Limit::new(1024)
+}
+
+/// Both, as one gate.
+pub fn pair() -> (Circuit, Limit) {
+    (consecutive(), limit())
+}
+
+/// The circuit let every call in, and, if it has windows, counted them.
+pub fn admitted(circuit: &Circuit) -> impl Fn(u64) + 'static {
+    let circuit = circuit.clone();
+    move |calls| {
+        let snapshot = circuit.snapshot();
+        assert_eq!((snapshot.state(), snapshot.refused()), (State::Closed, 0));
+        for counts in snapshot.windows() {
+            assert!(
+                counts.calls > 0 && counts.calls <= calls && counts.failures == 0,
+                "{counts:?}"
+            );
+        }
+    }
+}
+
+/// The circuit refused every call.
+pub fn refused(circuit: &Circuit) -> impl Fn(u64) + 'static {
+    let circuit = circuit.clone();
+    move |calls| {
+        let snapshot = circuit.snapshot();
+        assert_eq!((snapshot.state(), snapshot.refused()), (State::Open, calls));
+    }
+}
+
+/// Every slot came back.
+pub fn empty(limit: &Limit) -> impl Fn(u64) + 'static {
+    let limit = limit.clone();
+    move |_| assert_eq!(limit.in_flight(), 0)
+}

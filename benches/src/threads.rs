@@ -1,0 +1,123 @@
+//! Whether a second thread with a handle of its own gets more done.
+
+use crate::{
+    path::{Handle, Ready},
+    statistics::Spread,
+    timing,
+};
+use std::{
+    hint,
+    sync::atomic::{AtomicUsize, Ordering::SeqCst},
+    thread,
+    time::Duration,
+};
+use tokio::time::Instant;
+
+/// One window: long beside the start of two threads, short beside a time slice of the scheduler.
+const WINDOW: Duration = Duration::from_micros(400);
+
+/// How often to look for windows in which both threads ran, on a machine that does other things too.
+const ROUNDS: usize = 5;
+
+/// What a second thread brings.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Scaling {
+    /// The throughput of two threads beside that of one.
+    Times(f64),
+    /// There is only one handle.
+    NotShared,
+    /// The machine had other work: the threads hardly ever ran at the same time.
+    TooNoisy,
+}
+
+/// Compares two threads, a handle each, with one. Medians of so many windows.
+pub(crate) fn scaling(path: &Ready, one: &mut Handle, windows: usize) -> Scaling {
+    let Some(mut two) = path.another() else { return Scaling::NotShared };
+    if thread::available_parallelism().map_or(1, usize::from) < 2 {
+        return Scaling::TooNoisy;
+    }
+    let calls = timing::calls_in(one, WINDOW);
+    let alone = Spread::of((0..windows).map(|_| window(one, calls).length()).collect());
+    let mut both = Vec::new();
+    for _ in 0..ROUNDS {
+        both.extend(together(one, &mut two, calls, windows));
+        if both.len() >= windows / 4 {
+            return Scaling::Times(2.0 * alone.median / Spread::of(both).median);
+        }
+    }
+    Scaling::TooNoisy
+}
+
+/// The windows in which both threads ran: from the first start to the last end, in seconds.
+fn together(one: &mut Handle, two: &mut Handle, calls: u64, windows: usize) -> Vec<f64> {
+    let gate = Gate::default();
+    let (ours, theirs) = thread::scope(|scope| {
+        let other = scope.spawn(|| in_step(&gate, two, calls, windows));
+        let ours = in_step(&gate, one, calls, windows);
+        (ours, other.join().expect("a panic there is told there"))
+    });
+    ours.into_iter().zip(theirs).filter_map(|(a, b)| a.union_if_together(b)).collect()
+}
+
+/// When a batch of calls ran.
+#[derive(Clone, Copy)]
+struct Window {
+    from: Instant,
+    to: Instant,
+}
+
+impl Window {
+    fn length(self) -> f64 {
+        (self.to - self.from).as_secs_f64()
+    }
+
+    /// From the first start to the last end, if both ran for most of it: a window in which one thread had to wait for
+    /// a processor says nothing of what they cost each other.
+    fn union_if_together(self, other: Self) -> Option<f64> {
+        let common = self.to.min(other.to).saturating_duration_since(self.from.max(other.from));
+        let union = Self { from: self.from.min(other.from), to: self.to.max(other.to) }.length();
+        (common.as_secs_f64() > 0.7 * union).then_some(union)
+    }
+}
+
+fn window(handle: &mut Handle, calls: u64) -> Window {
+    let from = Instant::now();
+    handle.make(calls);
+    Window { from, to: Instant::now() }
+}
+
+fn in_step(gate: &Gate, handle: &mut Handle, calls: u64, windows: usize) -> Vec<Window> {
+    let _open = OpenOnPanic(gate);
+    let one = |round| {
+        gate.pass(round);
+        window(handle, calls)
+    };
+    (0..windows).map(one).collect()
+}
+
+/// Lets two threads through at the same time, again and again. It spins: a thread that is woken is late.
+#[derive(Default)]
+struct Gate {
+    arrived: AtomicUsize,
+}
+
+impl Gate {
+    fn pass(&self, round: usize) {
+        self.arrived.fetch_add(1, SeqCst);
+        while self.arrived.load(SeqCst) < 2 * (round + 1) {
+            hint::spin_loop();
+        }
+    }
+}
+
+/// If one thread panics, the other must not wait for it.
+struct OpenOnPanic<'a>(&'a Gate);
+
+impl Drop for OpenOnPanic<'_> {
+    fn drop(&mut self) {
+        if thread::panicking() {
+            // Above any count of arrivals, so that every round is open.
+            self.0.arrived.store(usize::MAX / 2, SeqCst);
+        }
+    }
+}
