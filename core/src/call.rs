@@ -53,7 +53,13 @@ pub struct AttemptId(u64);
 /// Where the attempts of one call have gone so far. Shared by all attempts of the call.
 #[derive(Clone, Default)]
 pub struct Picks {
-    seen: Arc<Mutex<Vec<Endpoint>>>,
+    seen: Arc<Mutex<Seen>>,
+}
+
+#[derive(Default)]
+struct Seen {
+    endpoints: Vec<Endpoint>,
+    others: bool,
 }
 
 /// How a middleware finds the [`CallContext`] in a request, so that nothing bounds the request's type.
@@ -259,33 +265,43 @@ impl fmt::Debug for AttemptId {
 impl Picks {
     /// Notes that an attempt goes to this endpoint. A balancer does so before the attempt is first polled.
     pub fn record(&self, endpoint: &Endpoint) {
-        self.lock().push(endpoint.clone());
+        self.lock().endpoints.push(endpoint.clone());
+    }
+
+    /// Notes whether there is an endpoint that no attempt has gone to. A balancer says so when it records its pick.
+    pub fn set_others(&self, others: bool) {
+        self.lock().others = others;
+    }
+
+    /// Whether a further attempt can go to an endpoint that none has gone to, as far as a balancer has said.
+    pub fn has_others(&self) -> bool {
+        self.lock().others
     }
 
     /// Whether an attempt has gone to this endpoint.
     pub fn tried(&self, id: &EndpointId) -> bool {
-        self.lock().iter().any(|seen| seen.id() == id)
+        self.lock().endpoints.iter().any(|seen| seen.id() == id)
     }
 
     /// Whether an attempt has gone to this zone.
     pub fn tried_zone(&self, zone: &str) -> bool {
-        self.lock().iter().any(|seen| seen.zone() == Some(zone))
+        self.lock().endpoints.iter().any(|seen| seen.zone() == Some(zone))
     }
 
     /// Where attempts have gone, in order.
     pub fn endpoints(&self) -> Vec<Endpoint> {
-        self.lock().clone()
+        self.lock().endpoints.clone()
     }
 
     // Guards `seen`, for a few instructions. A panic while held cannot leave it half-changed.
-    fn lock(&self) -> std::sync::MutexGuard<'_, Vec<Endpoint>> {
+    fn lock(&self) -> std::sync::MutexGuard<'_, Seen> {
         self.seen.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl fmt::Debug for Picks {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_list().entries(self.lock().iter()).finish()
+        f.debug_list().entries(self.lock().endpoints.iter()).finish()
     }
 }
 
