@@ -75,6 +75,9 @@ pub trait Gate<Req: ?Sized>: Settle {
     fn refusing(&self, now: &Now) -> Option<Rejected>;
 
     /// Says when to ask again after a refusal, for callers that wait.
+    ///
+    /// A gate that would not refuse says [`Again::Never`] and wakes nobody: of a pair, the one that refuses decides. What
+    /// changed between the refusal and this call is not told, so a caller asks once more after it, and then waits.
     fn wake(&self, waker: &Waker, now: &Now) -> Again;
 }
 

@@ -15,7 +15,8 @@ use std::{error::Error, time::Duration};
 /// | UNAVAILABLE, DEADLINE_EXCEEDED, INTERNAL, UNKNOWN, DATA_LOSS; no status at all | failure |
 /// | CANCELLED | neutral |
 ///
-/// `grpc-retry-pushback-ms` is kept, clamped to [`max_pushback`](GrpcStatus::max_pushback). Errors are judged as
+/// `grpc-retry-pushback-ms` is kept, clamped to [`max_pushback`](GrpcStatus::max_pushback); one that is negative or no
+/// number forbids a retry. Errors are judged as
 /// [`HttpStatus`](crate::http::HttpStatus) does.
 #[derive(Clone, Copy, Debug)]
 pub struct GrpcStatus {
@@ -99,11 +100,13 @@ impl GrpcCall {
             Some(8) => Verdict::THROTTLED,
             _ => Verdict::FAILURE,
         };
-        match number(headers, PUSHBACK) {
-            Some(millis) => {
+        match (number(headers, PUSHBACK), headers.contains_key(PUSHBACK)) {
+            (Some(millis), _) => {
                 verdict.with_retry_after(Duration::from_millis(millis).min(self.max_pushback))
             }
-            None => verdict,
+            // Negative, or no number: "do not retry" (gRFC A6).
+            (None, true) => verdict.without_retry(),
+            (None, false) => verdict,
         }
     }
 }

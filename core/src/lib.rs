@@ -79,7 +79,7 @@ pub use self::{
     now::Now,
     permit::Permit,
     reject::{AsError, OnReject, Refused, Typed},
-    rejected::{Kind, NotSent, Rejected},
+    rejected::{Acted, Kind, NotSent, Rejected},
     settings::{InvalidRatio, Ratio},
     track::{OnHead, Track},
     verdict::{Class, Origin, Sent, Verdict},

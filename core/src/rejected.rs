@@ -57,6 +57,17 @@ pub struct NotSent {
     source: Box<dyn Error + Send + Sync>,
 }
 
+/// Stands in a chain of sources for "something was done since": what lies behind it says nothing of whether the attempt
+/// was sent.
+///
+/// For middleware that acts on a failure and then fails itself, as a fallback whose backup fails does. Without it the
+/// first refusal, still in the chain, would prove the whole call unsent, and a retry further out would have the backup act
+/// again.
+#[derive(Debug)]
+pub struct Acted {
+    source: Arc<dyn Error + Send + Sync>,
+}
+
 // ===== impl Rejected =====
 
 impl Rejected {
@@ -115,7 +126,8 @@ impl Rejected {
 
     /// Whether `error` proves that attempt `id` was never sent: a refusal or a failed connect of that very attempt.
     ///
-    /// A refusal of another call, made while the attempt was under way, proves nothing and gives `false`.
+    /// A refusal of another call, made while the attempt was under way, proves nothing and gives `false`; and nothing
+    /// behind an [`Acted`] counts.
     ///
     /// ```
     /// use orlop_core::{AttemptId, BoxError, Kind, Rejected};
@@ -126,7 +138,7 @@ impl Rejected {
     /// assert!(!Rejected::unsent(&*error, other));
     /// ```
     pub fn unsent(error: &(dyn Error + 'static), id: AttemptId) -> bool {
-        chain(error).any(|error| {
+        chain(error).take_while(|error| !error.is::<Acted>()).any(|error| {
             let stamp = match error.downcast_ref::<Self>() {
                 Some(rejected) => rejected.attempt,
                 None => error.downcast_ref::<NotSent>().and_then(|unsent| unsent.attempt),
@@ -190,6 +202,27 @@ impl fmt::Display for NotSent {
 }
 
 impl Error for NotSent {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        Some(&*self.source)
+    }
+}
+
+// ===== impl Acted =====
+
+impl Acted {
+    /// Puts the mark in front of what was met first.
+    pub fn new(source: Arc<dyn Error + Send + Sync>) -> Self {
+        Self { source }
+    }
+}
+
+impl fmt::Display for Acted {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("something else was tried instead")
+    }
+}
+
+impl Error for Acted {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
         Some(&*self.source)
     }

@@ -23,6 +23,7 @@ pub struct Verdict {
     origin: Origin,
     sent: Sent,
     dropped: bool,
+    final_word: bool,
     retry_after: Option<Duration>,
 }
 
@@ -84,13 +85,20 @@ impl Verdict {
 
     /// A verdict with no advice on when to come back.
     pub const fn new(class: Class, origin: Origin, sent: Sent) -> Self {
-        Self { class, origin, sent, dropped: false, retry_after: None }
+        Self { class, origin, sent, dropped: false, final_word: false, retry_after: None }
     }
 
     /// Adds the other side's advice on when to come back. Readers clamp it: it comes from a peer.
     #[must_use]
     pub const fn with_retry_after(mut self, wait: Duration) -> Self {
         self.retry_after = Some(wait);
+        self
+    }
+
+    /// Adds that the other side forbids another try, as a negative gRPC pushback does.
+    #[must_use]
+    pub const fn without_retry(mut self) -> Self {
+        self.final_word = true;
         self
     }
 
@@ -124,6 +132,11 @@ impl Verdict {
     /// When the other side asked to come back.
     pub const fn retry_after(&self) -> Option<Duration> {
         self.retry_after
+    }
+
+    /// Whether the other side leaves it to the caller to try again.
+    pub const fn may_retry(&self) -> bool {
+        !self.final_word
     }
 
     /// Whether it counts as success.

@@ -238,6 +238,19 @@ async fn advice_from_a_peer_is_kept_and_clamped() {
 }
 
 #[tokio::test]
+async fn a_pushback_that_is_negative_or_no_number_forbids_a_retry() {
+    for (given, may_retry) in [("40", true), ("-1", false), ("soon", false)] {
+        let gate = Recorder::new();
+        let service = service_fn(move |_: Request<()>| async move {
+            let res = Response::builder().header("grpc-status", "14");
+            res.header("grpc-retry-pushback-ms", given).body(Empty::<Bytes>::new())
+        });
+        let _ = GuardLayer::grpc(gate.clone()).layer(service).oneshot(Request::new(())).await;
+        assert_eq!(gate.ends()[0].may_retry(), may_retry, "{given}");
+    }
+}
+
+#[tokio::test]
 async fn until_head_is_over_with_the_head() {
     let gate = Recorder::new();
     let service = service_fn(async |_: Request<()>| Ok::<_, Infallible>(Response::new(Never)));

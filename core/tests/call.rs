@@ -88,3 +88,21 @@ fn a_refusal_is_found_through_an_io_error() {
     assert!(Rejected::unsent(&wrapped, id));
     assert!(Rejected::find(&std::io::Error::from_raw_os_error(2)).is_none());
 }
+
+#[test]
+fn what_was_met_before_something_was_done_proves_nothing() {
+    use orlop_core::{Acted, BoxError, Kind, Rejected};
+    use std::sync::Arc;
+    let id = AttemptId::next();
+    let refused = Rejected::new(Kind::Circuit).stamped(Some(id));
+    let since: BoxError = Acted::new(Arc::new(refused.clone())).into();
+    assert!(!Rejected::unsent(&*since, id));
+    assert_eq!(
+        Rejected::find(&*since).map(Rejected::kind),
+        Some(Kind::Circuit),
+        "still to be told"
+    );
+    // In front of the mark it counts: that is the refusal of this attempt.
+    let again: BoxError = orlop_core::NotSent::new(Some(id), since).into();
+    assert!(Rejected::unsent(&*again, id));
+}

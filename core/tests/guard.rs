@@ -176,6 +176,17 @@ fn ready_stays_ready_until_call_and_that_call_is_refused() {
 }
 
 #[test]
+fn a_promise_is_taken_back_when_gate_and_service_are_ready_again() {
+    let gate = Recorder::new();
+    gate.refuse_early(Kind::Limit);
+    let mut service = guard(&gate, Slow::default());
+    assert_ready_ok!(task::spawn(poll_fn(|cx| Service::<()>::poll_ready(&mut service, cx))).poll());
+    gate.admit();
+    assert_ready_ok!(task::spawn(poll_fn(|cx| Service::<()>::poll_ready(&mut service, cx))).poll());
+    assert!(matches!(task::spawn(service.call(())).poll(), Poll::Ready(Ok("answer"))));
+}
+
+#[test]
 fn a_clone_starts_without_the_promise() {
     let gate = Recorder::new();
     gate.refuse_early(Kind::Circuit);

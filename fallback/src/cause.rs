@@ -1,4 +1,4 @@
-use orlop_core::{BoxError, Class, Rejected, Verdict};
+use orlop_core::{Acted, BoxError, Class, Rejected, Verdict};
 use std::{error::Error, fmt};
 
 /// Why a call was not answered by the service that should have.
@@ -25,11 +25,14 @@ pub struct AnyFailure;
 
 /// The fallback failed as well.
 ///
-/// Its source is the [`Cause`], and the original error the source of that; what the fallback met is named in the text, and
-/// is [`fallback`](FallbackFailed::fallback).
+/// Behind it in the chain of sources are the [`Cause`] and the original error; what the fallback met is named in the text,
+/// and is [`fallback`](FallbackFailed::fallback). The fallback has acted, so nothing in the chain makes the call count as
+/// not sent.
 #[derive(Debug)]
 pub struct FallbackFailed {
     cause: std::sync::Arc<Cause>,
+    /// The cause again, behind the mark that keeps its refusal from proving the whole call unsent.
+    since: Acted,
     fallback: BoxError,
 }
 
@@ -102,7 +105,8 @@ impl<F: Fn(&Cause) -> bool> Rescue for F {
 
 impl FallbackFailed {
     pub(crate) fn new(cause: std::sync::Arc<Cause>, fallback: BoxError) -> Self {
-        Self { cause, fallback }
+        let since = Acted::new(cause.clone());
+        Self { cause, since, fallback }
     }
 
     /// Why there was a fallback.
@@ -124,6 +128,6 @@ impl fmt::Display for FallbackFailed {
 
 impl Error for FallbackFailed {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
-        Some(&*self.cause)
+        Some(&self.since)
     }
 }

@@ -2,7 +2,7 @@
 
 use orlop_fallback::{
     Cause, FallbackFailed, FallbackLayer,
-    core::{Attempt, BoxError, Class, Kind, Rejected, Verdict, by_result},
+    core::{Attempt, AttemptId, BoxError, Class, Kind, Rejected, Verdict, by_result},
 };
 use orlop_testkit::Probe;
 use std::{
@@ -151,9 +151,25 @@ async fn a_fallback_that_fails_names_its_error_and_keeps_the_original() {
     assert_eq!(error.to_string(), "fallback failed: cache is empty");
     let failed = error.downcast_ref::<FallbackFailed>().unwrap();
     assert_eq!(failed.fallback().to_string(), "cache is empty");
-    assert_eq!(failed.source().unwrap().to_string(), "call refused");
+    let since = failed.source().unwrap();
+    assert_eq!(since.source().unwrap().to_string(), "call refused", "behind the mark");
     assert_eq!(Rejected::find(&*error).unwrap().name(), Some("rows"), "found through the chain");
     assert_eq!((handle.rescued(), handle.failed()), (0, 1));
+}
+
+/// A retry further out must not have the backup act again because the primary was refused first.
+#[tokio::test]
+async fn a_fallback_that_acted_and_failed_does_not_look_unsent() {
+    let attempt = AttemptId::next();
+    let refused = service_fn(move |(): ()| {
+        ready(Err::<(), _>(Rejected::new(Kind::Circuit).stamped(Some(attempt))))
+    });
+    let backup = FallbackLayer::from_async(async |(), _: Arc<Cause>| {
+        Err::<(), _>(io::Error::other("acted, then failed"))
+    });
+    let error = backup.layer(refused).oneshot(()).await.unwrap_err();
+    assert!(Rejected::find(&*error).is_some(), "still told");
+    assert!(!Rejected::unsent(&*error, attempt));
 }
 
 #[tokio::test]

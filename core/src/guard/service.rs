@@ -25,6 +25,9 @@ use tower_service::Service;
 ///            '----------'-------'----- drop        a drop anywhere settles the call
 /// ```
 ///
+/// An inner service that reserves something in `poll_ready`, as tower's `ConcurrencyLimit` and `Buffer` do, keeps the
+/// reservation while the gate refuses in `call`: put such a service outside the guard, or use a limit that is a gate.
+///
 /// Made by [`GuardLayer`](crate::GuardLayer). Type parameters: service, gate, classifier, when a call is over, what a
 /// refusal becomes, where the call's context is.
 pub struct Guard<S, G, C, T, R = AsError, L = NoContext> {
@@ -34,7 +37,8 @@ pub struct Guard<S, G, C, T, R = AsError, L = NoContext> {
     track: PhantomData<fn() -> T>,
     on_reject: R,
     lens: L,
-    /// The refusal that `poll_ready` promised. Ready stays ready until `call`, whatever the gate says meanwhile.
+    /// The refusal that `poll_ready` promised. Ready stays ready until `call`: it is taken back only when the gate no longer
+    /// refuses and the inner service is ready.
     promised: Option<Rejected>,
 }
 
@@ -69,18 +73,24 @@ where
     type Future = ResponseFuture<S::Future, G, C::Call, T, R>;
 
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
-        if self.promised.is_some() {
-            return Poll::Ready(Ok(()));
-        }
         if let Some(rejected) = self.gate.refusing(&Now::lazy()) {
+            // Whether promised before or not, this is the newest advice.
             self.promised = Some(rejected);
             return Poll::Ready(Ok(()));
         }
-        self.inner.poll_ready(cx).map_err(|error| {
+        let inner = self.inner.poll_ready(cx).map_err(|error| {
             let error = self.on_reject.error(error);
             note_unready(&self.gate, self.on_reject.view(&error));
             error
-        })
+        });
+        match inner {
+            // The gate would let the call in and the service take it: nothing is left to refuse for.
+            Poll::Ready(Ok(())) => self.promised = None,
+            // Ready stays ready until `call`: the promised refusal still stands.
+            Poll::Pending if self.promised.is_some() => return Poll::Ready(Ok(())),
+            Poll::Pending | Poll::Ready(Err(_)) => {}
+        }
+        inner
     }
 
     fn call(&mut self, req: Req) -> Self::Future {
