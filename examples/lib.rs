@@ -4,7 +4,7 @@
 //! |---|---|
 //! | `axum_server` | a router whose overload answers 503, and stays `Infallible` |
 //! | `hyper_client` | a whole client from a name: discovery, balance, circuits, retry |
-//! | `reqwest_client` | the same over the reqwest client you have |
+//! | `reqwest_client` | the same over a reqwest client that you set up |
 //! | `tonic_grpc` | a gRPC server that refuses with UNAVAILABLE, a gRPC client behind a circuit |
 //! | `plain_function` | a circuit and a limit around an async function, without tower |
 //! | `one_layer` | one crate, one layer, no facade |

@@ -71,6 +71,13 @@ impl Circuit {
         Self::planned(self.settings(), self.shared.plan.clone().named(name.into(), false))
     }
 
+    /// As [`named`](Circuit::named), where many circuits go by this name, such as those of one client's endpoints: they share
+    /// the counters, and none of them shows its state there.
+    #[must_use]
+    pub fn one_of(&self, name: impl Into<Arc<str>>) -> Self {
+        Self::planned(self.settings(), self.shared.plan.clone().named(name.into(), true))
+    }
+
     /// A circuit of its own with the same settings that tells this observer, and no other, of its transitions.
     #[must_use]
     pub fn observed(&self, observer: impl Observe + 'static) -> Self {

@@ -1,4 +1,4 @@
-//! The same client over the reqwest client you have, with its TLS, proxies and pool.
+//! The same client over a reqwest client that you set up, with its TLS, proxies and pool.
 
 use axum::{Router, routing::get};
 use http::Request;
@@ -16,7 +16,7 @@ async fn main() -> Result<(), BoxError> {
 
     let client = orlop::client("catalogue")
         .discover(discovery::fixed(vec![endpoint, dead]))
-        .connect(connect::reqwest(reqwest::Client::new(), "http"))
+        .connect(connect::reqwest(reqwest::Client::builder(), "http")?)
         .build()?;
 
     for id in 1..=10 {

@@ -138,7 +138,7 @@ impl<U, M, C> ClientBuilder<U, M, C> {
             connect(endpoint).map(|connection| WriteDeadlineLayer.layer(connection))
         };
         let balance = Balance::http(updates, connect)
-            .gate(gates(&settings, seeds.fork()))
+            .gate(gates(name.clone(), &settings, seeds.fork()))
             .classify(classify.clone())
             .settings(settings.balance.clone())
             .name(name.clone())
@@ -171,6 +171,7 @@ type Admitted = Arc<Node<Gates>>;
 type Kept = ReplayBody<Body>;
 
 fn gates(
+    client: Arc<str>,
     settings: &Settings,
     seeds: fastrand::Rng,
 ) -> impl Fn(&Endpoint) -> Gates + Send + 'static {
@@ -178,10 +179,11 @@ fn gates(
     // Endpoints are connected one after the other, so which circuit draws which seed is certain.
     let seeds = std::sync::Mutex::new(seeds);
     move |endpoint| {
-        let name = endpoint.id().as_str();
         let seed = seeds.lock().unwrap_or_else(std::sync::PoisonError::into_inner).u64(..);
-        let circuit = Circuit::new(circuit.clone()).named(name).seeded(seed);
-        let limit = limit.map(|limit| Limit::new(limit.get() as usize).named(name));
+        // By the client's name: an endpoint's would be a series of its own in the metrics, for every one that ever was.
+        let circuit = Circuit::new(circuit.clone()).one_of(client.clone()).seeded(seed);
+        let limit =
+            limit.map(|limit| Limit::new(limit.get() as usize).named(endpoint.id().as_str()));
         (circuit, limit)
     }
 }

@@ -3,7 +3,7 @@ use bytes::Bytes;
 use http::{Request, Response};
 use http_body::{Body as HttpBody, Frame, SizeHint};
 use orlop_core::{BoxError, CallContext, Endpoint, NotSent};
-use reqwest::{Client, Url};
+use reqwest::{Client, ClientBuilder, Url, redirect::Policy};
 use std::{
     fmt,
     future::Future,
@@ -13,18 +13,29 @@ use std::{
 use sync_wrapper::SyncWrapper;
 use tower_service::Service;
 
-/// Connects through a reqwest client that you set up: its TLS, proxies and pool are used as they are.
+/// Connects through a reqwest client that you set up: its TLS, proxies, time-outs and pool are used as they are.
+///
+/// Redirects are turned off and reach the caller: a call does not leave its endpoint. (It could not be told from the failed
+/// connect of a redirected request that the first one had been served, and a POST would be sent again.)
 ///
 /// The endpoint's [authority](Endpoint::authority) becomes the URL's host, so reqwest resolves it; `scheme` is `http` or
-/// `https`. Turn reqwest's redirects off where a call must not leave its endpoint.
+/// `https`.
+///
+/// # Errors
+///
+/// When reqwest cannot build the client, for want of TLS roots say.
 pub fn reqwest(
-    client: Client,
+    client: ClientBuilder,
     scheme: &'static str,
-) -> impl Fn(&Endpoint) -> Result<ReqwestConnection, BoxError> + Clone {
-    move |endpoint| {
+) -> Result<
+    impl Fn(&Endpoint) -> Result<ReqwestConnection, BoxError> + Clone + Send + Sync + 'static,
+    reqwest::Error,
+> {
+    let client = client.redirect(Policy::none()).build()?;
+    Ok(move |endpoint: &Endpoint| {
         let base = Url::parse(&format!("{scheme}://{}", endpoint.authority()))?;
         Ok(ReqwestConnection { client: client.clone(), base })
-    }
+    })
 }
 
 /// A reqwest client that sends to one endpoint.
@@ -58,10 +69,14 @@ impl Service<Request<Body>> for ReqwestConnection {
             } else {
                 reqwest::Body::wrap(SyncBody(SyncWrapper::new(body)))
             };
-            let request =
-                client.request(head.method, url).headers(head.headers).body(body).build()?;
+            let request = client
+                .request(head.method, url.clone())
+                .headers(head.headers)
+                .body(body)
+                .build()?;
             match client.execute(request).await {
                 Ok(response) => Ok(response.into()),
+                // There is but one request: redirects are off.
                 Err(error) if error.is_connect() => Err(NotSent::new(attempt, error).into()),
                 Err(error) => Err(error.into()),
             }

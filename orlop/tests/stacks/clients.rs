@@ -7,12 +7,18 @@ use http::{Request, Response, StatusCode};
 use http_body_util::BodyExt;
 use hyper_util::{client::legacy, rt::TokioExecutor};
 use orlop::{
-    Body, BoxError,
+    Body, BoxError, Endpoint,
     breaker::{BreakerLayer, Circuit, Settings, State},
     bulkhead::{BulkheadLayer, Limit},
     core::Kind,
 };
-use std::net::SocketAddr;
+use std::{
+    net::SocketAddr,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering::SeqCst},
+    },
+};
 use tower::{Layer, ServiceBuilder, ServiceExt, util::BoxCloneSyncService};
 
 /// Answers with the status that the path names, and a text.
@@ -101,7 +107,7 @@ async fn the_standard_client_connects_through_reqwest() {
             Endpoint::new("alive", server().await),
             Endpoint::new("dead", nobody.addr),
         ]))
-        .connect(connect::reqwest(reqwest::Client::new(), "http"))
+        .connect(connect::reqwest(reqwest::Client::builder(), "http").unwrap())
         .seeded(1)
         .build()
         .unwrap();
@@ -139,4 +145,26 @@ async fn a_guarded_service_can_be_boxed_cloned_and_shared() {
     let res = tokio::spawn(other.oneshot(get(&uri))).await.unwrap().unwrap();
     assert_eq!(res.into_body().collect().await.unwrap().to_bytes(), Bytes::from("text"));
     assert_eq!(limit.in_flight(), 0);
+}
+
+/// A server that acts on a POST and then redirects to where nobody listens: a failed connect there would be the second
+/// request's, and prove nothing of the first. So the redirect is the answer.
+#[tokio::test]
+async fn a_post_that_acted_is_not_sent_again_for_a_redirect() {
+    let nobody = crate::support::nobody();
+    let (acted, to) = (Arc::new(AtomicUsize::new(0)), format!("http://{}/", nobody.addr));
+    let counted = acted.clone();
+    let act = move || async move {
+        counted.fetch_add(1, SeqCst);
+        (StatusCode::SEE_OTHER, [(http::header::LOCATION, to)])
+    };
+    let addr = serve(Router::new().route("/act", routing::post(act))).await;
+    let client = orlop::client("acts")
+        .discover(orlop::discovery::fixed(vec![Endpoint::new("only", addr)]))
+        .connect(orlop::connect::reqwest(reqwest::Client::builder(), "http").unwrap())
+        .build()
+        .unwrap();
+    let res = client.send(crate::support::post("/act", "once")).await.unwrap();
+    assert_eq!(res.status(), StatusCode::SEE_OTHER);
+    assert_eq!(acted.load(SeqCst), 1);
 }
