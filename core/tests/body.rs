@@ -202,6 +202,22 @@ async fn a_refusal_as_response_keeps_the_error_type_and_is_marked() {
     assert_eq!(outer.ends().iter().map(Verdict::class).collect::<Vec<_>>(), [Class::Neutral]);
 }
 
+#[tokio::test]
+async fn a_service_with_boxed_errors_can_answer_refusals_too() {
+    let gate = Recorder::new();
+    let service = service_fn(async |fails: Request<bool>| match fails.body() {
+        true => Err::<Response<Empty<Bytes>>, BoxError>("broken".into()),
+        false => Ok(Response::new(Empty::new())),
+    });
+    let guarded = GuardLayer::http(gate.clone()).respond_boxed(unavailable).layer(service);
+    guarded.clone().oneshot(Request::new(true)).await.map(drop).unwrap_err();
+    assert_eq!(gate.ends(), [Verdict::BROKEN]);
+    gate.refuse(Kind::Circuit);
+    let res = guarded.oneshot(Request::new(false)).await.unwrap();
+    assert_eq!(res.status(), StatusCode::SERVICE_UNAVAILABLE);
+    assert!(res.extensions().get::<Rejected>().is_some());
+}
+
 #[test]
 fn refusals_say_when_to_come_back() {
     let wait = Duration::from_millis(1_200);

@@ -100,6 +100,18 @@ impl<G, C, T, R, L> GuardLayer<G, C, T, R, L> {
         GuardLayer::with(self.gate, self.classify, crate::http::Respond::new(respond), self.lens)
     }
 
+    /// As [`respond`](GuardLayer::respond), over a service whose error is a [`BoxError`](crate::BoxError): a client of
+    /// orlop's, tower's `Timeout`, another guard that refuses with an error.
+    #[cfg(feature = "http")]
+    #[cfg_attr(docsrs, doc(cfg(feature = "http")))]
+    pub fn respond_boxed<F>(
+        self,
+        respond: F,
+    ) -> GuardLayer<G, C, T, crate::http::RespondBoxed<F>, L> {
+        let respond = crate::http::RespondBoxed::new(respond);
+        GuardLayer::with(self.gate, self.classify, respond, self.lens)
+    }
+
     /// Finds the call's context by a closure.
     ///
     /// ```

@@ -10,6 +10,6 @@ pub(crate) use self::status::mark_of;
 pub use self::{
     body::TrackedBody,
     context::{Deadline, FromExtensions, InvalidDeadline},
-    respond::{Respond, unavailable},
+    respond::{Respond, RespondBoxed, unavailable},
     status::{HttpCall, HttpStatus},
 };

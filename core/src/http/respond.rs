@@ -1,4 +1,4 @@
-use crate::{Kind, OnReject, Rejected};
+use crate::{BoxError, Kind, OnReject, Rejected};
 use http::{HeaderValue, Response, StatusCode, header};
 use std::{error::Error, fmt, time::Duration};
 
@@ -15,6 +15,18 @@ impl<F> Respond<F> {
     }
 }
 
+impl<F> Respond<F> {
+    fn marked<B>(&self, rejected: Rejected) -> Response<B>
+    where
+        F: Fn(&Rejected) -> Response<B>,
+    {
+        let mut res = (self.respond)(&rejected);
+        // The mark by which guards further out know that this is no answer of the other side.
+        res.extensions_mut().insert(rejected);
+        res
+    }
+}
+
 impl<F, B, E> OnReject<Response<B>, E> for Respond<F>
 where
     F: Fn(&Rejected) -> Response<B>,
@@ -23,10 +35,7 @@ where
     type Error = E;
 
     fn reject(&self, rejected: Rejected) -> Result<Response<B>, E> {
-        let mut res = (self.respond)(&rejected);
-        // The mark by which guards further out know that this is no answer of the other side.
-        res.extensions_mut().insert(rejected);
-        Ok(res)
+        Ok(self.marked(rejected))
     }
 
     fn error(&self, error: E) -> E {
@@ -35,6 +44,47 @@ where
 
     fn view<'a>(&self, error: &'a E) -> &'a (dyn Error + 'static) {
         error
+    }
+}
+
+/// As [`Respond`], over a service whose error is a [`BoxError`]. Made by
+/// [`GuardLayer::respond_boxed`](crate::GuardLayer::respond_boxed).
+///
+/// A type of its own, since a `BoxError` is no `Error` and the two could not be told apart.
+#[derive(Clone, Copy)]
+pub struct RespondBoxed<F> {
+    respond: Respond<F>,
+}
+
+impl<F> RespondBoxed<F> {
+    /// Refusals are answered with what `respond` makes of them.
+    pub fn new(respond: F) -> Self {
+        Self { respond: Respond::new(respond) }
+    }
+}
+
+impl<F, B> OnReject<Response<B>, BoxError> for RespondBoxed<F>
+where
+    F: Fn(&Rejected) -> Response<B>,
+{
+    type Error = BoxError;
+
+    fn reject(&self, rejected: Rejected) -> Result<Response<B>, BoxError> {
+        Ok(self.respond.marked(rejected))
+    }
+
+    fn error(&self, error: BoxError) -> BoxError {
+        error
+    }
+
+    fn view<'a>(&self, error: &'a BoxError) -> &'a (dyn Error + 'static) {
+        &**error
+    }
+}
+
+impl<F> fmt::Debug for RespondBoxed<F> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("RespondBoxed")
     }
 }
 
