@@ -22,9 +22,12 @@ pub fn cache(ctx: &Ctx, app: &str) -> Result<Cache, BoxError> {
     let settings = edge.client.clone();
     let protected = ctx.settings().resilience;
     let catalogue = ctx.catalogue().clone();
+    let seeds = ctx.clone();
     let gates = move |endpoint: &Endpoint| {
         protected.then(|| {
+            let seed = seeds.rng(&format!("circuit {}", endpoint.id())).u64(..);
             let circuit = Circuit::new(settings.circuit.clone()).named(endpoint.id().as_str());
+            let circuit = circuit.seeded(seed);
             catalogue.add_circuit(format!("evcache/{}", endpoint.id()), &circuit);
             let limit = settings.limit.map_or(Limit::MAX, |limit| limit.get() as usize);
             (circuit, Limit::new(limit).named(endpoint.id().as_str()))

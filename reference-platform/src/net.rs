@@ -43,6 +43,15 @@ enum Io {
 // ===== impl Net =====
 
 impl Net {
+    /// Whether it is turmoil's.
+    pub const fn is_simulated(self) -> bool {
+        match self {
+            Self::Tcp => false,
+            #[cfg(feature = "sim")]
+            Self::Simulated => true,
+        }
+    }
+
     /// Listens on `addr`; port 0 picks a free one.
     ///
     /// # Errors

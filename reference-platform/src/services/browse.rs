@@ -50,9 +50,10 @@ struct Asked {
 
 type HomeService = BoxCloneSyncService<Asked, Home, BoxError>;
 
-#[derive(Clone)]
+/// Behind one pointer: a router clones its state for each of its routes in no certain order, and what a balancer draws
+/// follows from the order in which it is cloned.
 struct Browse {
-    rows: Arc<Rows>,
+    rows: Rows,
     home: HomeService,
 }
 
@@ -63,10 +64,10 @@ struct Browse {
 /// When the graph does not declare personalization or the cache.
 pub async fn serve(ctx: Ctx, listener: Listener) -> Result<(), BoxError> {
     let catalogue = Catalogue::of(ctx.settings());
-    let rows = Arc::new(Rows { rows: rows::browse(&catalogue) });
-    let browse = Browse { rows, home: home(&ctx, &catalogue)? };
+    let rows = Rows { rows: rows::browse(&catalogue) };
+    let browse = Arc::new(Browse { rows, home: home(&ctx, &catalogue)? });
     let router = Router::new()
-        .route("/browse", get(async |State(browse): State<Browse>| Json((*browse.rows).clone())))
+        .route("/browse", get(async |State(browse): State<Arc<Browse>>| Json(browse.rows.clone())))
         .route("/home", get(member_home))
         .with_state(browse)
         .merge(health::router(&ctx));
@@ -74,7 +75,7 @@ pub async fn serve(ctx: Ctx, listener: Listener) -> Result<(), BoxError> {
     Ok(())
 }
 
-async fn member_home(State(browse): State<Browse>, headers: HeaderMap) -> Response {
+async fn member_home(State(browse): State<Arc<Browse>>, headers: HeaderMap) -> Response {
     let member = headers.get(MEMBER_HEADER).and_then(|value| value.to_str().ok());
     let Some(member) = member.filter(|member| !member.is_empty()) else {
         let detail = "homes are asked for through a gateway";
@@ -83,7 +84,7 @@ async fn member_home(State(browse): State<Browse>, headers: HeaderMap) -> Respon
     // A header that is not understood is no deadline: the edges' own still hold.
     let deadline = Deadline::read(&headers, PATIENCE, Instant::now()).ok().flatten();
     let call = deadline.map_or(CallContext::new(), |at| CallContext::new().deadline_at(at));
-    match browse.home.oneshot(Asked { member: member.into(), call }).await {
+    match browse.home.clone().oneshot(Asked { member: member.into(), call }).await {
         Ok(home) => Json(home).into_response(),
         Err(error) => Problem::unavailable("home_unavailable", error.to_string()).into_response(),
     }
