@@ -36,7 +36,7 @@ impl<S, C> Balance<S, (), C, OnHead, NoContext> {
     /// [`by_result`](orlop_core::by_result) with a closure. A call is over when its response comes.
     ///
     /// `connect` makes an endpoint's service, once, without waiting: a service that connects when it is called, or
-    /// behind a pool. Its errors leave the endpoint out, and are tried again.
+    /// behind a pool. Its errors and panics leave the endpoint out, and it is tried again.
     pub fn builder<U, M, E>(
         updates: U,
         connect: M,
@@ -160,7 +160,7 @@ impl<U, M, F, C, T, L> Builder<U, M, F, C, T, L> {
     /// Puts a gate in front of each endpoint: a circuit, a limit, or a pair of them. It is asked while picking, so an
     /// endpoint that refuses is passed over.
     ///
-    /// It is made when the endpoint's connection is, and lives as long.
+    /// It is made when the endpoint's connection is, and lives as long. If `gate` panics, that counts as a failed `connect`.
     pub fn gate<F2, G>(self, gate: F2) -> Builder<U, M, F2, C, T, L>
     where
         F2: Fn(&Endpoint) -> G,

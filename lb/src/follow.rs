@@ -2,6 +2,7 @@
 
 use crate::{
     Node, Settings,
+    connect::connect,
     node::Meter,
     published::Publisher,
     set::{Entry, Set},
@@ -13,8 +14,6 @@ use orlop_core::{BoxError, Endpoint, EndpointId, Update};
 use std::{
     collections::BTreeMap,
     convert::Infallible,
-    error::Error,
-    fmt,
     future::poll_fn,
     pin::{Pin, pin},
     sync::Arc,
@@ -47,12 +46,6 @@ enum Event {
     Reconnect,
     /// No handle is left.
     Closed,
-}
-
-/// The error of `connect`, shared between snapshots.
-#[derive(Debug)]
-struct ConnectError {
-    source: BoxError,
 }
 
 /// How many updates are taken in before the set is published, if that many are there at once: a list of 10,000 that
@@ -159,9 +152,8 @@ where
     }
 
     fn connect(&mut self, endpoint: Endpoint, failures: u32, now: Instant) -> Known<S, G> {
-        match (self.connect)(&endpoint) {
-            Ok(service) => {
-                let gate = (self.gate)(&endpoint);
+        match connect(&self.connect, &self.gate, &endpoint) {
+            Ok((service, gate)) => {
                 let node = Arc::new(Node::new(endpoint.clone(), gate, self.meter));
                 Known::Up(Entry { endpoint, service, node })
             }
@@ -172,7 +164,7 @@ where
                     endpoint,
                     failures: failures.saturating_add(1),
                     retry_at: now.checked_add(wait).unwrap_or(now),
-                    error: Arc::new(ConnectError { source: error.into() }),
+                    error: Arc::new(error),
                 })
             }
         }
@@ -253,17 +245,5 @@ impl<S: Clone, G> Clone for Entry<S, G> {
             service: self.service.clone(),
             node: Arc::clone(&self.node),
         }
-    }
-}
-
-impl fmt::Display for ConnectError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.source.fmt(f)
-    }
-}
-
-impl Error for ConnectError {
-    fn source(&self) -> Option<&(dyn Error + 'static)> {
-        self.source.source()
     }
 }

@@ -134,6 +134,7 @@
 
 mod balance;
 mod builder;
+mod connect;
 mod error;
 mod estimate;
 mod fixed;

@@ -7,7 +7,14 @@ use orlop_lb::{
     core::{Addr, AnyError, Endpoint, Health, Kind, Rejected, Update},
     fixed,
 };
-use std::{num::NonZeroU32, sync::Arc, time::Duration};
+use std::{
+    num::NonZeroU32,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
 use support::{Act, Host, Switches, World, endpoint, feed, reset, settle};
 use tokio_test::{assert_pending, task};
 use tower::{Service, ServiceExt, util::BoxCloneSyncService};
@@ -134,6 +141,42 @@ async fn a_failed_connect_leaves_the_endpoint_out_and_is_tried_again() {
     world.refuse_connects(false);
     tokio::time::sleep(Duration::from_secs(4)).await;
     assert_eq!(balance.oneshot("x").await.unwrap(), "a", "it is back, though the list has ended");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_panic_in_connect_or_gate_is_a_failed_connect_of_that_endpoint() {
+    let (world, mends) = (World::default(), Arc::new(AtomicBool::new(false)));
+    let (connect, switches) = (world.connect(), Switches::default());
+    let gate = switches.factory();
+    let (mended, mended_too) = (Arc::clone(&mends), Arc::clone(&mends));
+    let (tx, updates) = feed();
+    let balance = Balance::builder(
+        updates,
+        move |endpoint: &Endpoint| {
+            let bad = endpoint.id().as_str() == "no-service" && !mended.load(Ordering::Relaxed);
+            assert!(!bad, "no config for {}", endpoint.id());
+            connect(endpoint)
+        },
+        AnyError,
+    )
+    .gate(move |endpoint: &Endpoint| {
+        let bad = endpoint.id().as_str() == "no-gate" && !mended_too.load(Ordering::Relaxed);
+        assert!(!bad, "no limit");
+        gate(endpoint)
+    })
+    .build();
+    tx.send(reset(&["good", "no-gate", "no-service"])).unwrap();
+    assert_eq!(balance.clone().oneshot("x").await.unwrap(), "good");
+    let snapshot = balance.snapshot();
+    let failing: Vec<_> = snapshot.failing.iter().map(|f| f.error.to_string()).collect();
+    assert_eq!(failing, ["gate panicked: no limit", "connect panicked: no config for no-service"]);
+    assert_eq!((snapshot.failed_connects, snapshot.following), (2, Following::Running));
+
+    mends.store(true, Ordering::Relaxed);
+    tokio::time::sleep(Duration::from_secs(2)).await;
+    tx.send(Update::Remove("good".into())).unwrap();
+    settle().await;
+    assert_eq!(ids(&balance), ["no-gate", "no-service"], "they are tried again, updates go on");
 }
 
 #[tokio::test(start_paused = true)]
