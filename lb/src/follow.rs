@@ -51,6 +51,8 @@ enum Event {
 /// How many updates are taken in before the set is published, if that many are there at once: a list of 10,000 that
 /// comes one by one must not be published 10,000 times.
 const BATCH: usize = 256;
+/// The longest wait before a reconnect: never, for all who run this. Every platform's clock can represent it.
+const NEVER: Duration = Duration::from_secs(30 * 365 * 24 * 60 * 60);
 
 impl<M, F, S, G, E> Follow<M, F, S, G>
 where
@@ -163,7 +165,7 @@ where
                 Known::Failing(Failing {
                     endpoint,
                     failures: failures.saturating_add(1),
-                    retry_at: now.checked_add(wait).unwrap_or(now),
+                    retry_at: now + wait,
                     error: Arc::new(error),
                 })
             }
@@ -175,7 +177,7 @@ where
         // A wait of zero would spin.
         let after = self.settings.reconnect_after.max(Duration::from_millis(1));
         let doubled = after.saturating_mul(1 << failures.min(20));
-        let wait = doubled.min(self.settings.reconnect_at_most.max(after));
+        let wait = doubled.min(self.settings.reconnect_at_most.max(after)).min(NEVER);
         wait.mul_f64(0.5 + 0.5 * self.rng.f64())
     }
 

@@ -173,7 +173,7 @@ impl Settings {
     }
 
     /// When an endpoint whose `connect` failed is tried again; doubled for each further failure up to `at_most`, and
-    /// shortened by up to a half at random. Default: 1 s, at most 30 s.
+    /// shortened by up to a half at random. `Duration::MAX` is as good as never. Default: 1 s, at most 30 s.
     pub fn reconnect(mut self, after: Duration, at_most: Duration) -> Self {
         (self.reconnect_after, self.reconnect_at_most) = (after, at_most);
         self

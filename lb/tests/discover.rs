@@ -144,6 +144,28 @@ async fn a_failed_connect_leaves_the_endpoint_out_and_is_tried_again() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_reconnect_time_too_long_to_represent_is_never() {
+    let max = Duration::MAX;
+    for (after, at_most) in [(max, max), (Duration::ZERO, max), (max, Duration::ZERO)] {
+        let world = World::default();
+        world.refuse_connects(true);
+        let balance = Balance::builder(fixed([endpoint("a")]), world.connect(), AnyError)
+            .settings(Settings::new().reconnect(after, at_most))
+            .seeded(1)
+            .build();
+        settle().await;
+        assert_eq!(world.connects("a"), 1, "{after:?}, {at_most:?}");
+        tokio::time::sleep(Duration::from_secs(3600)).await;
+        // From 1 ms on it doubles 20 times, to 17 minutes.
+        let tries = world.connects("a");
+        let bound = if after.is_zero() { 20..=28 } else { 1..=1 };
+        assert!(bound.contains(&tries), "{after:?}, {at_most:?}: {tries} tries in an hour");
+        let failing = &balance.snapshot().failing[0];
+        assert!(failing.retry_at > tokio::time::Instant::now(), "and never in the past");
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_panic_in_connect_or_gate_is_a_failed_connect_of_that_endpoint() {
     let (world, mends) = (World::default(), Arc::new(AtomicBool::new(false)));
     let (connect, switches) = (world.connect(), Switches::default());
