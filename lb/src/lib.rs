@@ -119,7 +119,7 @@
 //! A pick looks at two endpoints whatever their number, takes no lock, allocates nothing and boxes no future. Each
 //! refusing gate costs one more look, in the worst case all of them. Calls of all threads meet in the reference count and
 //! the counters of the picked endpoint, and, unless [`rebinds`](Settings::rebinds) is 0, in one reference count of the
-//! balancer. A call that is retried takes the lock of its own record of picks. An update copies the set: O(n log n).
+//! balancer. A call that may be retried takes the lock of its own record of picks. An update copies the set: O(n log n).
 //!
 //! A gate that registers a waker for a waiting call may wake it for a slot that the call no longer wants; waiting calls
 //! therefore also ask every 50 ms.

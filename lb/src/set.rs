@@ -7,7 +7,7 @@ use crate::{
 };
 use fastrand::Rng;
 use orlop_core::{CallContext, Endpoint, Gate, Health, Now, Permit, Picks};
-use std::{ops::Range, sync::Arc, time::Duration};
+use std::{ops::Range, ptr, sync::Arc, time::Duration};
 
 /// One endpoint in the set, with what discovery last said of it.
 pub(crate) struct Entry<S, G> {
@@ -105,9 +105,16 @@ impl<S, G> Set<S, G> {
         (0..last).map(move |tier| start(tier)..self.tier_ends[tier]).filter(|tier| !tier.is_empty())
     }
 
-    /// The endpoints that calls may go to, to ask their gates when to come back.
+    /// The endpoints that calls may go to.
     pub(crate) fn candidates(&self) -> impl Iterator<Item = &Entry<S, G>> {
         self.tiers().flat_map(|tier| &self.entries[tier])
+    }
+
+    /// Whether a further attempt can go to an endpoint that none has gone to, `picked` being where this one goes.
+    ///
+    /// Gates are not asked: when the next attempt is made, they may say something else.
+    pub(crate) fn holds_another(&self, picked: &Entry<S, G>, avoid: &Avoid<'_>) -> bool {
+        self.candidates().any(|entry| !ptr::eq(entry, picked) && !avoid.tried(&entry.endpoint))
     }
 
     /// Picks an endpoint whose gate admits the call.
@@ -177,12 +184,16 @@ impl<'a> Avoid<'a> {
         }
     }
 
+    fn tried(&self, endpoint: &Endpoint) -> bool {
+        self.tried.iter().any(|seen| seen.id() == endpoint.id())
+    }
+
     fn rank(&self, endpoint: &Endpoint) -> Rank {
         let is = |seen: &Endpoint| seen.id() == endpoint.id();
         let same_zone = |seen: &Endpoint| seen.zone().is_some() && seen.zone() == endpoint.zone();
         if self.passed.iter().any(is) {
             Rank::Passed
-        } else if self.tried.iter().any(is) {
+        } else if self.tried(endpoint) {
             Rank::Tried
         } else if self.zones && self.tried.iter().any(same_zone) {
             Rank::New

@@ -53,6 +53,7 @@ impl<S, G, C, L> Shared<S, G, C, L> {
             Ok((entry, permit)) => {
                 if let Some(picks) = picks {
                     picks.record(&entry.endpoint);
+                    picks.set_others(set.holds_another(entry, &avoid));
                 }
                 Ok(then(entry, permit, call))
             }

@@ -128,6 +128,54 @@ async fn a_pick_is_recorded_before_the_first_poll() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_pick_says_whether_an_untried_endpoint_is_left() {
+    let unwell = with_health("ill", Health::Unhealthy);
+    let table = [
+        (vec![endpoint("a")], &[false, false][..]),
+        (vec![endpoint("a"), endpoint("b")], &[true, false, false]),
+        (vec![endpoint("a"), endpoint("b"), endpoint("c")], &[true, true, false, false]),
+        // Another zone is another endpoint; who takes no calls is none, unless nobody else is there.
+        (vec![in_zone("a", "here"), in_zone("b", "there")], &[true, false]),
+        (vec![endpoint("a"), unwell.clone()], &[false, false]),
+        (vec![with_health("a", Health::Draining), unwell], &[true, false]),
+    ];
+    for (list, expected) in table {
+        let world = World::default();
+        let mut balance = Balance::builder(fixed(list.clone()), world.connect(), AnyError)
+            .context(context)
+            .settings(Settings::new().local_zone("here"))
+            .seeded(13)
+            .build();
+        settle().await;
+        let mut attempt = Attempt::recorded();
+        for (number, &others) in expected.iter().enumerate() {
+            let call = CallContext::new().with_attempt(attempt.clone());
+            drop(balance.call(("x", Some(call))));
+            let picks = attempt.picks().unwrap();
+            assert_eq!(picks.has_others(), others, "{list:?}, pick {number}: {picks:?}");
+            attempt = attempt.following();
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_call_that_moves_on_says_what_is_left_after_its_last_pick() {
+    let world = World::default();
+    let mut balance = Balance::builder(fixed(["a", "b"].map(endpoint)), world.connect(), AnyError)
+        .context(context)
+        .build();
+    settle().await;
+    world.set("a", Act::Unready);
+    world.set("b", Act::Unready);
+    let attempt = Attempt::recorded();
+    let call = CallContext::new().with_attempt(attempt.clone());
+    balance.call(("x", Some(call))).await.unwrap_err();
+    let picks = attempt.picks().unwrap();
+    assert_eq!(picks.endpoints().len(), 2, "one attempt went to both");
+    assert!(!picks.has_others());
+}
+
+#[tokio::test(start_paused = true)]
 async fn where_the_setting_says_never_a_tried_endpoint_is_not_asked_again() {
     let world = World::default();
     let mut balance = Balance::builder(fixed([endpoint("a")]), world.connect(), AnyError)
