@@ -167,10 +167,10 @@ impl<Kept> Course<Kept> {
 
     /// How long to wait before the next attempt; `None` if it is too long.
     fn wait(&mut self, ended: &Ended) -> Option<Duration> {
-        // A balancer below has picked an endpoint, and passes over it now. If that refused, there is nothing to wait for;
-        // where nobody picked, the same gate would answer again. If it failed, its advice speaks of itself: the next
-        // attempt goes elsewhere. "Too many requests" speaks of the service.
-        let elsewhere = self.picks() > self.picked;
+        // If an endpoint refused and the next attempt goes to another one, there is nothing to wait for; else the same gate
+        // would answer again. If it failed, its advice speaks of itself, not of that other one. "Too many requests" speaks
+        // of the service.
+        let elsewhere = self.goes_elsewhere();
         if ended.unsent && elsewhere {
             return Some(Duration::ZERO);
         }
@@ -181,6 +181,17 @@ impl<Kept> Course<Kept> {
         }
         let rng = self.rng.get_or_insert_with(|| self.policy.rng());
         Some(self.settings.backoff.wait(self.attempt.number() - 1, rng).max(advice))
+    }
+
+    /// Whether the next attempt can go to an endpoint that none has gone to, as far as a balancer below says.
+    fn goes_elsewhere(&self) -> bool {
+        let Some(picks) = self.attempt.picks().filter(|picks| picks.has_others()) else {
+            return false;
+        };
+        // Where this attempt met nobody new, the others did not admit it, and may not admit the next.
+        let endpoints = picks.endpoints();
+        let (before, own) = endpoints.split_at(self.picked.min(endpoints.len()));
+        own.iter().any(|new| before.iter().all(|seen| seen.id() != new.id()))
     }
 
     fn picks(&self) -> usize {

@@ -17,9 +17,9 @@
 //! the record of endpoints tried, which the balancer passes over; and its deadline, the earlier of the attempt's and the
 //! call's. The decision falls with the head of a response; one whose head does not decide it is returned.
 //!
-//! What was not sent is tried again whatever it is. If a balancer had picked an endpoint, the next attempt follows at once,
-//! since it goes elsewhere; else after the back-off, or the wait that the refusal names. A wait that would end at or after
-//! the deadline is not begun: the answer or error at hand is returned at once.
+//! What was not sent is tried again whatever it is. If a balancer had picked an endpoint and has an untried one left, the next
+//! attempt follows at once, since it goes there; else after the back-off, or the wait that the refusal names. A wait that
+//! would end at or after the deadline is not begun: the answer or error at hand is returned at once.
 //!
 //! # Examples
 //!

@@ -35,8 +35,8 @@ pub struct Settings {
     /// The longest wait that the other side may ask for; a longer one is not waited for, the answer goes to the caller.
     /// Default: 10 s.
     ///
-    /// What a failing endpoint asks for is not waited for where a balancer below goes to another one; what a throttling
-    /// service asks for is.
+    /// What a failing endpoint asks for is not waited for where a balancer below has another one to go to; what a
+    /// throttling service asks for is.
     #[cfg_attr(feature = "serde", serde(with = "orlop_core::duration"))]
     pub max_retry_after: Duration,
     /// What retries are paid from. It is read when a [`Policy`](crate::Policy) makes a budget of its own; an update does

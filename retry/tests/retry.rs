@@ -13,6 +13,7 @@ use orlop_testkit::Probe;
 use std::{
     num::NonZeroU32,
     panic::{AssertUnwindSafe, catch_unwind},
+    sync::{Arc, Mutex},
     task::{Context, Waker},
     time::Duration,
 };
@@ -239,6 +240,77 @@ async fn an_endpoints_advice_is_not_waited_out_elsewhere_but_a_services_is() {
         assert_eq!(log.lock().unwrap().len(), 2);
         let elapsed = started.elapsed();
         assert!(elapsed >= ms(waited) && elapsed <= ms(waited + 1), "{verdict:?}: {elapsed:?}");
+    }
+}
+
+/// The waits before each attempt of a call that no attempt of which is answered. Seed 1.
+async fn waits(
+    settings: Settings,
+    answer: impl Fn(&Seen) -> Answer + Clone + Send + 'static,
+    verdict: Verdict,
+) -> Vec<Duration> {
+    let times = Arc::new(Mutex::new(vec![Instant::now()]));
+    let log = Arc::clone(&times);
+    let (server, _) = server(move |seen| {
+        log.lock().unwrap().push(Instant::now());
+        answer(seen)
+    });
+    let classify = by_result(move |_: Result<&&'static str, _>| verdict);
+    let service = RetryLayer::new(policy(settings), classify).context(LENS).layer(server);
+    let _ = service.oneshot(call(CallContext::new())).await;
+    let times = times.lock().unwrap();
+    times.windows(2).skip(1).map(|pair| pair[1] - pair[0]).collect()
+}
+
+#[tokio::test(start_paused = true)]
+async fn only_an_endpoint_that_is_left_saves_the_wait() {
+    let backoff = settings().with_backoff(ms(5_000), ms(5_000)).with_max_attempts(attempts(4));
+    let no_connection =
+        |seen: &Seen| Answer::error(NotSent::new(seen.context.attempt_id(), "gone"));
+    for endpoints in 1..=4_u32 {
+        let waits = waits(
+            backoff,
+            move |seen| {
+                seen.pick_from(endpoints);
+                no_connection(seen)
+            },
+            Verdict::FAILURE,
+        )
+        .await;
+        // Uniform up to 5 s; seed 1 draws none below 1 ms.
+        let at_once: Vec<_> = waits.iter().map(Duration::is_zero).collect();
+        let expected: Vec<_> = (1..4).map(|number| number < endpoints).collect();
+        assert_eq!(at_once, expected, "{endpoints} endpoints: {waits:?}");
+    }
+    // The other one is there all the time, but its gate refuses: the tried one is all there is.
+    let waits = waits(
+        backoff,
+        move |seen| {
+            seen.record(1, true);
+            no_connection(seen)
+        },
+        Verdict::FAILURE,
+    )
+    .await;
+    let at_once: Vec<_> = waits.iter().map(Duration::is_zero).collect();
+    assert_eq!(at_once, [true, false, false], "{waits:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn advice_of_the_only_endpoint_left_is_obeyed() {
+    let settings = settings().with_idempotent(true);
+    for (endpoints, expected) in [(1, [8, 8]), (2, [0, 8]), (3, [0, 0])] {
+        let waits = waits(
+            settings,
+            move |seen| {
+                seen.pick_from(endpoints);
+                Answer::Ok("come back later")
+            },
+            Verdict::FAILURE.with_retry_after(ms(8_000)),
+        )
+        .await;
+        let seconds: Vec<_> = waits.iter().map(Duration::as_secs).collect();
+        assert_eq!(seconds, expected, "{endpoints} endpoints: {waits:?}");
     }
 }
 

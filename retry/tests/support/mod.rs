@@ -58,11 +58,23 @@ impl Answer {
 }
 
 impl Seen {
-    /// What a balancer does with a call.
+    /// What a balancer does with a call if it has endpoints enough.
     pub fn pick(&self) {
-        let id = format!("endpoint-{}", self.number);
+        self.pick_from(u32::MAX);
+    }
+
+    /// What a balancer over `n` endpoints does with a call.
+    pub fn pick_from(&self, n: u32) {
+        self.record((self.number - 1) % n + 1, self.number < n);
+    }
+
+    /// Records one pick, and whether an untried endpoint is left.
+    pub fn record(&self, endpoint: u32, others: bool) {
+        let id = format!("endpoint-{endpoint}");
         let endpoint = Endpoint::new(id.as_str(), Addr::from(([127, 0, 0, 1], 80)));
-        self.context.attempt().and_then(|attempt| attempt.picks()).unwrap().record(&endpoint);
+        let picks = self.context.attempt().and_then(|attempt| attempt.picks()).unwrap();
+        picks.record(&endpoint);
+        picks.set_others(others);
     }
 }
 
