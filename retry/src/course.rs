@@ -180,7 +180,8 @@ impl<Kept> Course<Kept> {
             return None;
         }
         let rng = self.rng.get_or_insert_with(|| self.policy.rng());
-        Some(self.settings.backoff.wait(self.attempt.number() - 1, rng).max(advice))
+        // On top of the advice: whoever heard the same must not come back at the same instant.
+        Some(self.settings.backoff.wait(self.attempt.number() - 1, rng).saturating_add(advice))
     }
 
     /// Whether the next attempt can go to an endpoint that none has gone to, as far as a balancer below says.

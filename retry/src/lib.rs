@@ -18,8 +18,8 @@
 //! call's. The decision falls with the head of a response; one whose head does not decide it is returned.
 //!
 //! What was not sent is tried again whatever it is. If a balancer had picked an endpoint and has an untried one left, the next
-//! attempt follows at once, since it goes there; else after the back-off, or the wait that the refusal names. A wait that
-//! would end at or after the deadline is not begun: the answer or error at hand is returned at once.
+//! attempt follows at once, since it goes there; else after the back-off, on top of the wait that the refusal names. A wait
+//! that would end at or after the deadline is not begun: the answer or error at hand is returned at once.
 //!
 //! # Examples
 //!

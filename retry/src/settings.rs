@@ -46,6 +46,8 @@ pub struct Settings {
 
 /// The wait before retry `n`, counted from 0: a random time from 0 to `min(max, base * 2^n)`.
 ///
+/// It comes on top of the wait that the other side asks for.
+///
 /// Source: "full jitter", Amazon Builders' Library; clients that failed together do not come back together.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]

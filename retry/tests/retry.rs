@@ -332,6 +332,61 @@ async fn advice_of_the_other_side_is_the_least_wait_but_not_any_wait() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn those_who_heard_the_same_advice_come_back_apart() {
+    let (server, _) = server(|_| Answer::Ok("busy"));
+    let classify =
+        by_result(|_: Result<&&'static str, _>| Verdict::THROTTLED.with_retry_after(ms(2_000)));
+    let settings = settings()
+        .with_idempotent(true)
+        .with_max_attempts(attempts(2))
+        .with_backoff(ms(1_000), ms(1_000));
+    let service = RetryLayer::new(policy(settings), classify).context(LENS).layer(server);
+    let mut waits = Vec::new();
+    for _ in 0..50 {
+        let started = Instant::now();
+        service.clone().oneshot(call(CallContext::new())).await.unwrap();
+        waits.push(started.elapsed());
+    }
+    let (first, last) = (waits.iter().min().unwrap(), waits.iter().max().unwrap());
+    assert!(*first >= ms(2_000) && *last <= ms(3_001), "{first:?} to {last:?}");
+    // Uniform over 1 s: that 50 draws leave half of it empty has a chance below 10^-13.
+    assert!(*last - *first > ms(500), "{first:?} to {last:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn advice_that_fits_the_deadline_only_without_its_jitter_is_not_waited_for() {
+    // The longest wait is 2.5 s; what would end by the deadline is begun, whatever the draw.
+    for (deadline, certain) in [(2_000, Some(false)), (2_250, None), (2_502, Some(true))] {
+        let mut again = 0;
+        for seed in 0..40 {
+            let (server, log) = server(|_| Answer::Ok("busy"));
+            let classify = by_result(|_: Result<&&'static str, _>| {
+                Verdict::THROTTLED.with_retry_after(ms(2_000))
+            });
+            let settings = settings()
+                .with_idempotent(true)
+                .with_max_attempts(attempts(2))
+                .with_backoff(ms(500), ms(500))
+                .with_timeout(ms(deadline));
+            let service = RetryLayer::new(Policy::seeded(settings, seed), classify)
+                .context(LENS)
+                .layer(server);
+            let started = Instant::now();
+            service.oneshot(call(CallContext::new())).await.unwrap();
+            let calls = log.lock().unwrap().len();
+            assert!(
+                started.elapsed() < ms(deadline) && (calls == 1) == started.elapsed().is_zero()
+            );
+            again += calls - 1;
+        }
+        match certain {
+            Some(certain) => assert_eq!(again, if certain { 40 } else { 0 }, "{deadline} ms"),
+            None => assert!((5..=35).contains(&again), "{again} of 40, half is the mean"),
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn an_attempt_that_hangs_is_given_up_and_tried_elsewhere() {
     let (server, log) =
         server(|seen| if seen.number == 1 { Answer::Hang } else { Answer::Ok("done") });
