@@ -23,7 +23,7 @@ pub(crate) fn decide(verdict: &Verdict, unsent: bool, idempotent: bool) -> Next 
     // What this process decided, another attempt would decide again; and what was neutral has no failure to make good.
     let failed = matches!(verdict.class(), Class::Failure | Class::Throttled)
         && verdict.origin() == Origin::Remote;
-    if failed && idempotent { Next::Paid } else { Next::Return }
+    if failed && idempotent && verdict.may_retry() { Next::Paid } else { Next::Return }
 }
 
 #[cfg(test)]
@@ -40,6 +40,8 @@ mod tests {
             (Verdict::BROKEN, [Free, Free, Return, Paid]),
             (Verdict::UNCONNECTED, [Free, Free, Return, Paid]),
             (Verdict::THROTTLED, [Free, Free, Return, Paid]),
+            (Verdict::THROTTLED.without_retry(), [Free, Free, Return, Return]),
+            (Verdict::FAILURE.without_retry(), [Free, Free, Return, Return]),
             (Verdict::TIMED_OUT, [Free, Free, Return, Paid]),
             (Verdict::REFUSED, [Free, Free, Return, Return]),
             (Verdict::NEUTRAL, [Free, Free, Return, Return]),
