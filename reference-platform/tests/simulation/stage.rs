@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use futures_util::TryFutureExt;
+use orlop::breaker::State;
 use reference_platform::demo::load::Member as _;
 use reference_platform::demo::member::Members;
 use reference_platform::demo::tally::{Call, Outcome, Path, Tally};
@@ -217,6 +218,13 @@ impl Stage {
             }
         }
         found
+    }
+
+    /// The circuit of one instance's calls to another.
+    pub fn circuit(&self, from: &str, to: &str) -> Option<State> {
+        let clients = self.hosts.named(from)?.catalogue().clients();
+        let mut endpoints = clients.iter().flat_map(|client| &client.endpoints);
+        endpoints.find(|endpoint| endpoint.id.as_str() == to)?.circuit
     }
 
     /// How often something was sent since the trace had `mark` lines: from and to names that begin so.
