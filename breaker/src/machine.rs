@@ -87,7 +87,11 @@ impl Machine {
         let until = match word.state() {
             State::ForcedOpen => return Some(Refused { wait: None }),
             State::Open => self.open_until.load(Relaxed),
-            State::HalfOpen if word.is_full() => self.probe_expiry.load(Relaxed),
+            State::HalfOpen if word.is_full() => {
+                // Its probes will have ended long before their slots expire, so that time is no advice.
+                let expiry = self.probe_expiry.load(Relaxed);
+                return self.wait(expiry, now).map(|_| Refused { wait: None });
+            }
             _ => return None,
         };
         self.wait(until, now).map(|wait| Refused { wait: Some(wait) })
@@ -114,7 +118,7 @@ impl Machine {
                 State::Open => Err(Refused { wait: self.wait(control.until, now) }),
                 State::HalfOpen => match control.take_slot(at) {
                     Some(slot) => Ok(Ticket::new(control.generation, Pass::Probe(slot))),
-                    None => Err(Refused { wait: self.wait(control.probe_expiry(), now) }),
+                    None => Err(Refused { wait: None }),
                 },
             }
         })
@@ -130,7 +134,8 @@ impl Machine {
                 control.wait(waker);
                 self.again(control.probe_expiry(), now)
             }
-            _ => Again::At(now.get()),
+            // It would not refuse: the caller asks again, and the gate that does refuse says when.
+            _ => Again::Never,
         })
     }
 

@@ -183,6 +183,8 @@ where
     ) -> Poll<Result<T::Tracked<Line, Infallible>, R::Error>> {
         let this = self.project();
         *this.next = None;
+        // Not when this future is dropped, which may be much later: others wait behind.
+        this.turn.leave();
         let rejected = rejected.stamped(*this.attempt);
         let res = this.on_reject.reject(rejected.clone())?;
         Poll::Ready(Ok(T::local(res, rejected)))

@@ -67,8 +67,11 @@
 //! # Cancellation
 //!
 //! A slot is free again when its call is over, or when its future or body is dropped, or when it panics. A caller who
-//! gives up waiting leaves the line, and the next one moves up. No slot waits with a caller who is not there: an idle
-//! clone holds none.
+//! gives up waiting leaves the line, and the next one moves up. An idle clone holds no slot and no place.
+//!
+//! A future that waits and is kept without being polled keeps its place, and those behind it wait with it, until it is polled
+//! or dropped: even its own longest wait is only noticed when it is polled. So spawn calls, or poll them together, rather
+//! than put one aside.
 //!
 //! # Cost
 //!

@@ -152,10 +152,13 @@ impl<Req: ?Sized> Gate<Req> for Limit {
         (!self.shared.word.has_room()).then(|| self.refusal())
     }
 
-    /// Registers the waker; every registered waker is woken once when a slot frees, and must ask again. While 1,024
-    /// others are registered, the answer is a time instead.
+    /// Registers the waker, unless there is room; every registered waker is woken once when a slot frees, and must ask
+    /// again. While 1,024 others are registered, the answer is a time instead.
     fn wake(&self, waker: &Waker, now: &Now) -> Again {
-        if self.shared.wakers.register(waker, &self.shared.word) {
+        if self.shared.word.has_room() {
+            // It does not refuse. A slot that is taken before the caller asks again makes it come here once more.
+            Again::Never
+        } else if self.shared.wakers.register(waker, &self.shared.word) {
             Again::Registered
         } else {
             Again::At(now.get() + Wakers::ELSE_AFTER)

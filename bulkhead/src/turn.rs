@@ -45,6 +45,13 @@ impl Turn {
     pub(crate) fn new(line: Line) -> Self {
         Self { line: Some(line), place: None }
     }
+
+    /// Gives the place up: the caller waits no longer.
+    pub(crate) fn leave(&mut self) {
+        if let (Some(line), Some(place)) = (&self.line, self.place.take()) {
+            line.leave(place);
+        }
+    }
 }
 
 impl Future for Turn {
@@ -68,9 +75,7 @@ impl Future for Turn {
 
 impl Drop for Turn {
     fn drop(&mut self) {
-        if let (Some(line), Some(place)) = (&self.line, self.place) {
-            line.leave(place);
-        }
+        self.leave();
     }
 }
 

@@ -206,6 +206,23 @@ async fn waiting_ends_with_max_wait() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_refused_call_gives_its_place_up_before_its_future_is_dropped() {
+    let line = Line::new(settings(1, 10));
+    let slot = assert_ready_ok!(task::spawn(line.turn()).poll());
+    let (probe, _) = Probe::new();
+    let mut refused = task::spawn(queue(&line, probe.clone()).oneshot(call("late")));
+    assert_pending!(refused.poll());
+    assert_eq!(line.waiting(), 1);
+    advance(MAX_WAIT).await;
+    assert_ready_err!(refused.poll());
+    // The future is still there, as in a `select!` whose other arm goes on.
+    assert_eq!(line.waiting(), 0);
+    drop(slot);
+    assert_ready_ok!(task::spawn(queue(&line, probe).oneshot(call("next"))).poll());
+    drop(refused);
+}
+
+#[tokio::test(start_paused = true)]
 async fn waiting_ends_with_the_deadline_of_the_call_if_that_is_sooner() {
     let (probe, handle) = Probe::new();
     let line = Line::new(settings(1, 10));
