@@ -74,9 +74,13 @@ fn who_registers_while_a_slot_frees_is_woken() {
         let permit = limit.try_enter().unwrap();
         let ends = thread::spawn(move || drop(permit));
         let (woken, waker) = Woken::new();
-        assert_eq!(Gate::<()>::wake(&limit, &waker, &Now::lazy()), Again::Registered);
+        let again = Gate::<()>::wake(&limit, &waker, &Now::lazy());
         ends.join().unwrap();
-        assert!(woken.is(), "the slot is free, so whoever asked for it must know");
+        // Never: there was room already, which the caller learns by asking once more.
+        assert!(
+            again == Again::Never || woken.is(),
+            "the slot is free, so whoever asked must know"
+        );
     });
 }
 
@@ -89,9 +93,9 @@ fn who_registers_while_the_limit_is_raised_is_woken() {
             thread::spawn(move || limit.set_limit(1))
         };
         let (woken, waker) = Woken::new();
-        assert_eq!(Gate::<()>::wake(&limit, &waker, &Now::lazy()), Again::Registered);
+        let again = Gate::<()>::wake(&limit, &waker, &Now::lazy());
         raises.join().unwrap();
-        assert!(woken.is());
+        assert!(again == Again::Never || woken.is());
     });
 }
 

@@ -213,7 +213,7 @@ impl<K: Hash + Eq + Clone> Circuits<K> {
             return circuit.clone();
         }
         // Made before the lock is taken; if another thread was faster, ours is dropped.
-        let (version, settings) = self.versioned();
+        let (mut version, settings) = self.versioned();
         let made = Circuit::planned(settings, self.pool.plan.clone());
         let mut held = write(shard);
         let (found, evicted) = held.insert(key, made, self.pool.per_shard, self.pool.idle, now);
@@ -221,12 +221,16 @@ impl<K: Hash + Eq + Clone> Circuits<K> {
         self.pool.evicted.fetch_add(evicted.len() as u64, Relaxed);
         match found {
             Found::Own(circuit) => {
-                let (now, settings) = self.versioned();
-                if now != version {
-                    // An update went round before this circuit could be seen.
+                // If an update went round before this circuit could be seen, it gets those settings now. Again, if there
+                // was another meanwhile: it may have been overtaken by ours.
+                loop {
+                    let (now, settings) = self.versioned();
+                    if now == version {
+                        return circuit;
+                    }
                     circuit.update(settings);
+                    version = now;
                 }
-                circuit
             }
             Found::NoRoom => {
                 self.pool.overflowed.fetch_add(1, Relaxed);
