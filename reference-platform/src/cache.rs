@@ -1,9 +1,11 @@
 //! The replicated cache as services use it: nodes from discovery, each behind a circuit and a limit of its own.
 
+use std::time::Duration;
+
 use orlop::breaker::Circuit;
 use orlop::bulkhead::Limit;
 use orlop::core::{Addr, Endpoint};
-use orlop_evcache::{App, EvCache};
+use orlop_evcache::{App, EvCache, Settings};
 
 use crate::BoxError;
 use crate::ctx::Ctx;
@@ -44,11 +46,23 @@ pub fn cache(ctx: &Ctx, app: &str) -> Result<Cache, BoxError> {
         }
     };
     let wall = ctx.wall().clone();
+    let settings = if protected { Settings::default() } else { unprotected() };
     let cache = EvCache::builder(App::new(app)?)
+        .settings(settings)
         .local_zone(ctx.me().zone.as_str())
         .gates(gates)
         .rng(ctx.rng("evcache"))
         .wall_clock(move || wall.now())
         .discover(dial, ctx.discovery()?.watch(Service::Evcache));
     Ok(cache)
+}
+
+/// One zone, once, however long it takes.
+fn unprotected() -> Settings {
+    let for_ever = Duration::from_secs(3_600);
+    Settings::default()
+        .local_timeout(for_ever)
+        .read_deadline(for_ever)
+        .write_timeout(for_ever)
+        .fallback_zones(0)
 }

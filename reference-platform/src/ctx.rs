@@ -142,8 +142,8 @@ impl Ctx {
         &self.0.me
     }
 
-    /// Which instances there are. Addresses of services come from the registry; only the registries' own and, for
-    /// members, the gateways' are taken from here.
+    /// Which instances there are. Addresses of services come from the registries; only the registries' own are taken from
+    /// here.
     pub fn topology(&self) -> &Topology {
         &self.0.topology
     }

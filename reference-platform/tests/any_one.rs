@@ -1,4 +1,4 @@
-//! Whichever one process is killed or frozen: play, search and browse answer at every other gateway.
+//! One process of each service, killed or frozen: play, search and browse answer at every other gateway.
 
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -34,7 +34,7 @@ async fn broken_one_by_one(supervisor: &Supervisor) -> Result<(), String> {
     supervisor.boot(&Progress::new()).await.map_err(text)?;
     let topology = supervisor.world().topology();
     let ctx = supervisor.world().ctx(topology.member(Zone::A));
-    settled("the start", &[], Instant::now(), supervisor, &ctx).await.map_err(text)?;
+    settled("the start", Instant::now(), supervisor, &ctx).await.map_err(text)?;
 
     warm(&ctx).await?;
     for service in Service::ALL {
@@ -55,8 +55,7 @@ async fn broken_one_by_one(supervisor: &Supervisor) -> Result<(), String> {
             answers?;
             // Circuits close by the calls that go on.
             let members = Members::new(&ctx).map_err(|error| error.to_string())?;
-            let whole =
-                settled(&what, std::slice::from_ref(victim), Instant::now(), supervisor, &ctx);
+            let whole = settled(&what, Instant::now(), supervisor, &ctx);
             tokio::select! {
                 settled = whole => drop(settled.map_err(text)?),
                 () = calls(&members) => {}

@@ -19,7 +19,7 @@ pub(super) fn up(shared: &Shared) -> Result<(), Failure> {
         let supervisor = Supervisor::new(plan)?;
         let control = Control::start(&supervisor, &place).await?;
         let outcome = tokio::select! {
-            outcome = stay(&supervisor, &control) => outcome,
+            outcome = stay(&supervisor, &control, shared) => outcome,
             name = signalled => {
                 say(format_args!("{name}: ending every instance"));
                 Ok(())
@@ -33,18 +33,18 @@ pub(super) fn up(shared: &Shared) -> Result<(), Failure> {
 }
 
 /// Boots, prints, and ends when `platform down` asks for it.
-async fn stay(supervisor: &Supervisor, control: &Control) -> Result<(), Failure> {
+async fn stay(supervisor: &Supervisor, control: &Control, shared: &Shared) -> Result<(), Failure> {
     let progress = Progress::new();
     tokio::select! {
         booted = supervisor.boot(&progress) => booted?,
         () = control.asked_down() => return Ok(()),
     }
-    print_addresses(supervisor);
+    print_addresses(supervisor, shared);
     control.asked_down().await;
     Ok(())
 }
 
-fn print_addresses(supervisor: &Supervisor) {
+fn print_addresses(supervisor: &Supervisor, shared: &Shared) {
     let topology = supervisor.world().topology();
     say(format_args!("{} instances are up", topology.instances().len()));
     let mut first = None;
@@ -53,16 +53,21 @@ fn print_addresses(supervisor: &Supervisor) {
         first = first.or(Some(gateway.addr));
     }
     if let Some(addr) = first {
-        say("try, with the same --dir and --seed as here:");
-        say("  T=\"authorization: Bearer $(platform token)\"");
+        // As typed here: nothing puts this program on the path.
+        let program = std::env::current_exe().unwrap_or_else(|_| "platform".into());
+        let (program, dir) = (program.display(), shared.dir.display());
+        say(format_args!("from another terminal, in this directory:"));
+        say(format_args!("  p() {{ c=$1; shift; {program} $c --dir {dir} \"$@\"; }}"));
+        say(format_args!(
+            "  T=\"authorization: Bearer $(p token --seed {})\"",
+            supervisor.world().settings().seed
+        ));
         say(format_args!("  curl -s -H \"$T\" 'http://{addr}/search?q=harbour'"));
         say(format_args!("  curl -s -H \"$T\" http://{addr}/browse"));
         say(format_args!("  curl -s -H \"$T\" http://{addr}/home"));
         let json = "-H 'content-type: application/json' -d '{\"title\": \"t00042\"}'";
         say(format_args!("  curl -s -H \"$T\" -X PUT {json} http://{addr}/plays/1"));
-        say(
-            "  platform status; platform freeze playback-b; platform thaw playback-b; platform down",
-        );
+        say("  p status; p freeze playback-b; p thaw playback-b; p down");
     }
 }
 

@@ -55,11 +55,6 @@ impl Fault {
         wanted.iter().filter_map(|name| take(&mut all, name)).collect()
     }
 
-    /// Whom it hits.
-    pub fn whom(&self) -> &[Instance] {
-        &self.whom
-    }
-
     /// Breaks it, and returns once it is seen to be broken: the process stands still, or is gone and its port refuses.
     ///
     /// # Errors

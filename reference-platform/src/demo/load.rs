@@ -21,8 +21,8 @@ pub trait Member: Send + Sync + 'static {
 pub struct Judged {
     /// What came of it.
     pub outcome: super::tally::Outcome,
-    /// Requests sent, in units of the path's steps.
-    pub attempts: f64,
+    /// Requests sent; of a path with two steps, for the step that took more.
+    pub attempts: u32,
 }
 
 /// Calls a second on each path. Live: a change counts from the next call on.
@@ -80,12 +80,13 @@ async fn generate<M: Member>(
         let rate = if path.is_critical() { rates.critical } else { rates.home };
         *at = intended + interval(rate, &mut random);
         sleep_until(intended).await;
-        let (member, recorder) = (Arc::clone(&member), recorder.clone());
+        let member = Arc::clone(&member);
+        let flight = recorder.start(intended);
         tokio::spawn(async move {
             let late = intended.elapsed();
             let Judged { outcome, attempts } = member.call(path, number).await;
             let ended = Instant::now();
-            recorder.record(&Call { path, intended, late, ended, outcome, attempts });
+            flight.land(&Call { path, intended, late, ended, outcome, attempts });
         });
         number += 1;
     }
@@ -108,7 +109,7 @@ mod tests {
     impl Member for Slow {
         async fn call(&self, _: Path, _: u64) -> Judged {
             tokio::time::sleep(Duration::from_secs(5)).await;
-            Judged { outcome: Outcome::Right, attempts: 1.0 }
+            Judged { outcome: Outcome::Right, attempts: 1 }
         }
     }
 
@@ -123,8 +124,9 @@ mod tests {
         tokio::time::sleep(Duration::from_secs(20)).await;
         recorder.close(Instant::now());
         load.stop().await;
-        tokio::time::sleep(Duration::from_secs(6)).await;
+        recorder.landed(Duration::from_secs(6)).await;
         let window = recorder.take().unwrap();
+        assert_eq!(window.lost(), 0);
         let play = window.tallies[&Path::Play].requests();
         // Poisson with mean 1000: standard deviation 32; five of them. Seed 11.
         assert!((840..=1_160).contains(&play), "{play} calls");

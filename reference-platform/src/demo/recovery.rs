@@ -28,15 +28,14 @@ const ASK: Duration = Duration::from_secs(1);
 /// How long between two looks.
 const LOOK: Duration = Duration::from_millis(100);
 
-/// Waits until the platform is whole, and tells how long that took: `whom` serves, every registry lists every instance,
-/// every circuit is closed.
+/// Waits until the platform is whole, and tells how long that took: every instance serves, every registry lists every
+/// instance, every circuit is closed.
 ///
 /// # Errors
 ///
 /// What is still missing 10 s after `since`; `what` says after what.
 pub async fn settled(
     what: &str,
-    whom: &[Instance],
     since: Instant,
     supervisor: &Supervisor,
     member: &Ctx,
@@ -44,7 +43,7 @@ pub async fn settled(
     let deadline = since + RECOVERY;
     let mut missing = String::from("nothing was looked at");
     loop {
-        match timeout_at(deadline, look(whom, supervisor, member)).await {
+        match timeout_at(deadline, look(supervisor, member)).await {
             Ok(Ok(())) => return Ok(since.elapsed()),
             Ok(Err(why)) => missing = why.to_string(),
             Err(_) => {}
@@ -57,10 +56,10 @@ pub async fn settled(
     }
 }
 
-async fn look(whom: &[Instance], supervisor: &Supervisor, member: &Ctx) -> Result<(), BoxError> {
+async fn look(supervisor: &Supervisor, member: &Ctx) -> Result<(), BoxError> {
     let net = supervisor.world().net();
     let topology = supervisor.world().topology();
-    let serving = whom.iter().map(|instance| async move {
+    let serving = topology.instances().iter().map(|instance| async move {
         let served = ready::probe(net, instance).await;
         served.map_err(|error| format!("{} does not serve: {error}", instance.name))
     });

@@ -31,8 +31,8 @@ pub struct Call {
     pub ended: Instant,
     /// What came of it.
     pub outcome: Outcome,
-    /// Requests that members' clients sent for it, in units of the path's steps: 1 is one request a step.
-    pub attempts: f64,
+    /// Requests that the member's client sent for it; of a path with two steps, for the step that took more.
+    pub attempts: u32,
 }
 
 /// What came of a call.
@@ -52,7 +52,7 @@ pub struct Tally {
     requests: u64,
     right: u64,
     degraded: u64,
-    attempts: f64,
+    attempts: u64,
     latency: Histogram<u64>,
     /// The first few reasons, to print when a bar is missed.
     wrongs: Vec<String>,
@@ -91,7 +91,7 @@ impl Tally {
             requests: 0,
             right: 0,
             degraded: 0,
-            attempts: 0.0,
+            attempts: 0,
             latency: latency.expect("1..=60 s to three digits is within what a histogram can hold"),
             wrongs: Vec::new(),
         }
@@ -100,7 +100,7 @@ impl Tally {
     /// Adds a call.
     pub fn add(&mut self, call: &Call) {
         self.requests += 1;
-        self.attempts += call.attempts;
+        self.attempts += u64::from(call.attempts);
         match &call.outcome {
             Outcome::Right => self.right += 1,
             Outcome::Degraded => {
@@ -139,9 +139,9 @@ impl Tally {
         share(self.degraded, self.requests)
     }
 
-    /// Requests sent for each call and step.
+    /// Requests sent for each call.
     pub fn attempts_per_call(&self) -> f64 {
-        if self.requests == 0 { 0.0 } else { self.attempts / self.requests as f64 }
+        share(self.attempts, self.requests)
     }
 
     /// A latency quantile.
@@ -211,7 +211,7 @@ mod tests {
             late: Duration::from_millis(90),
             ended: intended + Duration::from_millis(100),
             outcome,
-            attempts: 1.5,
+            attempts: 2,
         };
         let mut tally = Tally::new();
         tally.add(&call(Outcome::Right));
@@ -220,7 +220,7 @@ mod tests {
         assert_eq!(tally.requests(), 3);
         assert!((tally.available() - 2.0 / 3.0).abs() < 1e-9);
         assert!((tally.undegraded() - 1.0 / 3.0).abs() < 1e-9);
-        assert!((tally.attempts_per_call() - 1.5).abs() < 1e-9);
+        assert!((tally.attempts_per_call() - 2.0).abs() < 1e-9);
         let p50 = tally.latency(0.5).as_secs_f64();
         assert!((p50 - 0.1).abs() < 0.001, "{p50}");
         assert_eq!(tally.wrongs(), ["404"]);

@@ -13,6 +13,7 @@ use serde::{Deserialize, Serialize};
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
+use tokio::time::timeout;
 
 use super::place::{Place, random_bytes, write_private};
 use super::{Status, Supervisor};
@@ -228,6 +229,11 @@ impl Answer {
     }
 }
 
+/// How long a question may take.
+const STATUS: Duration = Duration::from_secs(5);
+/// How long an act may take: an instance may take 30 s to start, and 25 of them to end.
+const ACT: Duration = Duration::from_secs(90);
+
 /// Asks the supervisor that runs in `dir`.
 ///
 /// # Errors
@@ -240,7 +246,15 @@ pub async fn ask(dir: &Path, command: &str, instance: Option<&str>) -> Result<An
             "no platform runs in {dir}: start one with `platform up --dir {dir}`"
         ))
     };
-    let text = std::fs::read_to_string(dir.join(FILE)).map_err(|_| none())?;
+    if !Place::is_claimed(dir) {
+        return Err(none());
+    }
+    let text = std::fs::read_to_string(dir.join(FILE)).map_err(|_| {
+        let dir = dir.display();
+        Failure::failed(format!(
+            "a demo runs in {dir}, which takes no commands: end it with Ctrl-C"
+        ))
+    })?;
     let at: Address = serde_json::from_str(&text).map_err(|_| none())?;
     let request = Request {
         token: at.token,
@@ -257,7 +271,14 @@ pub async fn ask(dir: &Path, command: &str, instance: Option<&str>) -> Result<An
         Ok::<_, io::Error>(answer)
     };
     // A file that outlived its supervisor: refused, or some other program that does not know this talk.
-    let answer = exchange.await.map_err(|_| none())?;
+    let patience = if command == "status" { STATUS } else { ACT };
+    let answer = timeout(patience, exchange).await.map_err(|_| {
+        let (dir, after) = (dir.display(), patience.as_secs());
+        Failure::failed(format!(
+            "the supervisor in {dir} has not answered for {after} s: is it stopped? `fg` or `kill -CONT` lets it go on"
+        ))
+    })?;
+    let answer = answer.map_err(|_| none())?;
     let answer: Answer = serde_json::from_slice(&answer).map_err(|_| none())?;
     match answer.code {
         0 => Ok(answer),

@@ -15,7 +15,8 @@ const ORPHANED: i32 = 75;
 ///
 /// Call it first in `main`, before any thread is made. Without the argument it does nothing.
 pub fn arm() {
-    let given = std::env::args().find_map(|a| a.strip_prefix(ARGUMENT)?.parse().ok());
+    // Other arguments may be paths that are no UTF-8.
+    let given = std::env::args_os().find_map(|a| a.to_str()?.strip_prefix(ARGUMENT)?.parse().ok());
     if let Some(supervisor) = given {
         arm_against(supervisor);
     }

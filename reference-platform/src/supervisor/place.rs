@@ -42,7 +42,7 @@ impl Place {
         match Flock::lock(file, FlockArg::LockExclusiveNonblock) {
             Ok(lock) => Ok(Self { dir: dir.to_owned(), _lock: lock }),
             Err((_, nix::errno::Errno::EWOULDBLOCK)) => Err(Failure::usage(format!(
-                "a platform already runs in {0}: end it with `platform down --dir {0}`, or choose another --dir",
+                "a platform already runs in {0}: end it with `platform down --dir {0}` (a demo: with Ctrl-C), or choose another --dir",
                 dir.display()
             ))),
             Err((_, errno)) => Err(unusable(&path, &errno.into())),

@@ -6,6 +6,7 @@ use std::time::Duration;
 use axum::body::Body;
 use http::{Request, StatusCode, header};
 use hyper_util::rt::TokioIo;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 use crate::BoxError;
 use crate::net::Net;
@@ -15,7 +16,7 @@ use crate::topology::Instance;
 /// How long one question may take: a frozen instance accepts and says nothing.
 const PATIENCE: Duration = Duration::from_millis(500);
 
-/// Asks an instance once: `/health` where it speaks HTTP, a connection elsewhere.
+/// Asks an instance once: `/health` where it speaks HTTP, `version` where it speaks memcached's protocol.
 ///
 /// # Errors
 ///
@@ -25,9 +26,13 @@ pub async fn probe(net: Net, instance: &Instance) -> Result<(), BoxError> {
 }
 
 async fn ask(net: Net, instance: &Instance) -> Result<(), BoxError> {
-    let stream = net.dial(instance.addr).await?;
+    let mut stream = net.dial(instance.addr).await?;
     if !instance.service.speaks_http() {
-        return Ok(());
+        // An answer, not a connection: the kernel connects for a process that stands still.
+        stream.write_all(b"version\r\n").await?;
+        let mut answer = [0; 8];
+        stream.read_exact(&mut answer).await?;
+        return if &answer == b"VERSION " { Ok(()) } else { Err("answers nonsense".into()) };
     }
     let (mut send, connection) =
         hyper::client::conn::http1::handshake(TokioIo::new(stream)).await?;

@@ -16,7 +16,8 @@
 //! | 1000 | `gzip` | JSON leaves compressed where the caller takes it |
 //!
 //! What a client of ours refuses is 503 with `Retry-After`, what takes too long is 504, another failure of a call is 502.
-//! `/health`, `/who` and `/stats` are outside the chain.
+//! `/health`, `/who`, `/circuits`, `/metrics` and `/stats` are outside the chain, and open to all: the platform runs on
+//! loopback. A gateway on a network has them on a listener of their own.
 
 mod chain;
 mod deadline;
