@@ -24,13 +24,14 @@ use std::{
 ///
 /// Memory is bounded: there are never more circuits than the cap. A key not seen makes room for a new one, the longest
 /// unused first, by an approximation that costs a hit one flag (the "second chance" of page replacement). An open
-/// circuit is not forgotten before its wait ends, nor one with probes in flight, nor one set by hand. If all are so
-/// pinned, further keys share one overflow circuit, and that is counted.
+/// circuit is not forgotten before its wait ends, nor one with probes in flight, nor one set by hand. A call whose key
+/// finds only such pinned ones among the next 32 goes to one overflow circuit, which all those keys share, and is
+/// counted; the key's next call looks at the 32 after them.
 ///
 /// # Cost
 ///
 /// A hit takes a read lock on one of 16 shards, hashes the key, and clones the circuit's `Arc`; no allocation. A miss
-/// takes the write lock and allocates. A circuit with the default settings takes less than 1 KiB.
+/// takes the write lock, looks at 34 circuits at most, and allocates. A circuit with the default settings takes less than 1 KiB.
 ///
 /// # Examples
 ///

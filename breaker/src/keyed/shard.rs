@@ -33,8 +33,10 @@ pub(crate) enum Found {
 }
 
 /// What a look at an entry found.
+#[derive(Clone, Copy, PartialEq, Eq)]
 enum Look {
-    Stays,
+    Pinned,
+    Used,
     Unused,
     Idle,
 }
@@ -53,6 +55,9 @@ impl<K: Hash + Eq + Clone> Shard<K> {
     /// So many circuits are looked at for idleness with each new key: two, so that a pool that takes in new keys looks
     /// at each old one before it doubles.
     const LOOKS: usize = 2;
+    /// So many more where there is no room: the lock is held meanwhile, so the number must not grow with the cap. The next
+    /// call without room goes on where this one stopped.
+    const LOOKS_FOR_ROOM: usize = 32;
 
     pub(crate) fn get(&self, key: &K) -> Option<&Circuit> {
         let entry = self.entries.get(key)?;
@@ -85,13 +90,10 @@ impl<K: Hash + Eq + Clone> Shard<K> {
         }
         let mut gone = Vec::new();
         for _ in 0..Self::LOOKS.min(self.queue.len()) {
-            gone.extend(self.look(idle, now, |look| matches!(look, Look::Idle)));
+            gone.extend(self.look(idle, now, |look| look == Look::Idle).1);
         }
-        // Twice round: the first round may only clear flags.
-        let mut looks = 2 * self.queue.len();
-        while self.entries.len() >= cap && looks > 0 {
-            looks -= 1;
-            gone.extend(self.look(idle, now, |look| !matches!(look, Look::Stays)));
+        if self.entries.len() >= cap {
+            gone.extend(self.make_room(idle, now));
         }
         if self.entries.len() >= cap {
             return (Found::NoRoom, gone);
@@ -104,7 +106,24 @@ impl<K: Hash + Eq + Clone> Shard<K> {
 
     pub(crate) fn evict_idle(&mut self, idle: Duration, now: &Now) -> Vec<Circuit> {
         let looks = self.queue.len();
-        (0..looks).filter_map(|_| self.look(idle, now, |look| matches!(look, Look::Idle))).collect()
+        (0..looks).filter_map(|_| self.look(idle, now, |look| look == Look::Idle).1).collect()
+    }
+
+    /// Evicts one of the next few: the first unused, else the first that may go at all.
+    fn make_room(&mut self, idle: Duration, now: &Now) -> Option<Circuit> {
+        let looks = Self::LOOKS_FOR_ROOM.min(self.queue.len());
+        let mut second_best = None;
+        for nth in 0..looks {
+            let unused = |look| matches!(look, Look::Unused | Look::Idle);
+            match self.look(idle, now, unused) {
+                (_, Some(gone)) => return Some(gone),
+                (Some(Look::Used), None) if second_best.is_none() => second_best = Some(nth),
+                _ => {}
+            }
+        }
+        // All that were looked at stand at the back, in order.
+        let key = self.queue.remove(self.queue.len() - looks + second_best?)?;
+        self.entries.remove(&key).map(|entry| entry.circuit)
     }
 
     /// Looks at the entry in front, and evicts it or moves it to the back.
@@ -112,25 +131,26 @@ impl<K: Hash + Eq + Clone> Shard<K> {
         &mut self,
         idle: Duration,
         now: &Now,
-        evict: impl Fn(&Look) -> bool,
-    ) -> Option<Circuit> {
-        let key = self.queue.pop_front()?;
-        let entry = self.entries.get_mut(&key)?;
+        evict: impl Fn(Look) -> bool,
+    ) -> (Option<Look>, Option<Circuit>) {
+        let Some(key) = self.queue.pop_front() else { return (None, None) };
+        let Some(entry) = self.entries.get_mut(&key) else { return (None, None) };
         let look = entry.look(idle, now);
-        if evict(&look) {
-            return self.entries.remove(&key).map(|entry| entry.circuit);
+        if evict(look) {
+            return (Some(look), self.entries.remove(&key).map(|entry| entry.circuit));
         }
         self.queue.push_back(key);
-        None
+        (Some(look), None)
     }
 }
 
 impl Entry {
     fn look(&mut self, idle: Duration, now: &Now) -> Look {
         let used = std::mem::take(self.used.get_mut());
-        if used || self.circuit.machine().is_pinned(now) {
+        let pinned = self.circuit.machine().is_pinned(now);
+        if used || pinned {
             self.idle_since = Some(now.get());
-            return Look::Stays;
+            return if pinned { Look::Pinned } else { Look::Used };
         }
         let since = *self.idle_since.get_or_insert_with(|| now.get());
         if now.get().saturating_duration_since(since) >= idle { Look::Idle } else { Look::Unused }

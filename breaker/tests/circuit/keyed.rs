@@ -3,7 +3,13 @@ use orlop_breaker::{
     BreakerLayer, Circuits, State,
     core::{AnyError, Gate, Now, Permit, Verdict},
 };
-use std::num::NonZeroUsize;
+use std::{
+    cell::Cell,
+    hash::{Hash, Hasher},
+    num::NonZeroUsize,
+    sync::Barrier,
+    thread,
+};
 use tower::{Layer, ServiceExt, service_fn};
 
 fn pool(cap: usize) -> Circuits<u64> {
@@ -137,4 +143,89 @@ async fn an_update_reaches_all_circuits() {
     assert_eq!(old.settings(), consecutive(2));
     assert_eq!(circuits.get(&2).settings(), consecutive(2));
     assert_eq!(circuits.overflow().settings(), consecutive(2));
+}
+
+thread_local! {
+    static HASHED: Cell<u32> = const { Cell::new(0) };
+}
+
+/// A key that counts how often one is hashed: a look at a circuit begins with that.
+#[derive(Clone, PartialEq, Eq)]
+struct Counted(u64);
+
+impl Hash for Counted {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        HASHED.set(HASHED.get() + 1);
+        self.0.hash(state);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_new_key_among_pinned_circuits_costs_the_same_however_many_they_are() {
+    let cost = |pinned: u64| {
+        let cap = NonZeroUsize::new(pinned as usize).unwrap();
+        let circuits: Circuits<Counted> = Circuits::new(consecutive(1)).capacity(cap);
+        (0..pinned).for_each(|key| circuits.get(&Counted(key)).force_open());
+        assert_eq!(circuits.len() as u64, pinned);
+        HASHED.set(0);
+        drop(circuits.get(&Counted(pinned)));
+        assert_eq!(circuits.snapshot().overflowed, 1);
+        HASHED.get()
+    };
+    assert_eq!(cost(100), cost(250));
+    assert!(cost(250) <= 40, "{}", cost(250));
+}
+
+#[tokio::test(start_paused = true)]
+async fn room_between_pinned_circuits_is_found_by_later_calls() {
+    let circuits = pool(200);
+    (0..200).for_each(|key| drop(circuits.get(&key)));
+    (0..200).filter(|key| *key != 120).for_each(|key| circuits.get(&key).force_open());
+    let overflowed = (0..20)
+        .take_while(|_| {
+            drop(circuits.get(&1000));
+            circuits.peek(&1000).is_none()
+        })
+        .count();
+    assert!(circuits.peek(&1000).is_some(), "each call looks further than the one before");
+    assert!(circuits.peek(&120).is_none(), "the only one that may go");
+    assert!(overflowed <= 200 / 32, "{overflowed}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn circuits_all_in_use_make_room_for_a_new_key() {
+    let circuits = pool(200);
+    for round in 0..3 {
+        (0..200).for_each(|key| drop(circuits.get(&key)));
+        drop(circuits.get(&(1000 + round)));
+        assert!(circuits.peek(&(1000 + round)).is_some(), "none is pinned");
+    }
+    assert_eq!((circuits.len(), circuits.snapshot().overflowed), (200, 0));
+}
+
+/// A circuit made while settings change ends with the last ones, whoever was faster.
+#[test]
+fn settings_that_change_while_a_circuit_is_made_reach_it() {
+    let start = Barrier::new(3);
+    let pools: Vec<_> = (0..5_000).map(|_| pool(4)).collect();
+    thread::scope(|scope| {
+        for key in 0..2 {
+            let (start, pools) = (&start, &pools);
+            scope.spawn(move || {
+                for circuits in pools {
+                    start.wait();
+                    drop(circuits.get(&key));
+                }
+            });
+        }
+        for circuits in &pools {
+            start.wait();
+            (2..6).for_each(|failures| circuits.update(consecutive(failures)));
+        }
+    });
+    for circuits in &pools {
+        for key in 0..2 {
+            assert_eq!(circuits.peek(&key).unwrap().settings(), circuits.settings());
+        }
+    }
 }
