@@ -7,7 +7,7 @@ use std::{
     future::Future,
     marker::PhantomData,
     pin::Pin,
-    task::{Context, Poll, ready},
+    task::{Context, Poll, Waker, ready},
 };
 use tokio::time::{Instant, Sleep, sleep_until};
 use tower_service::Service;
@@ -33,8 +33,10 @@ pin_project! {
         line: Line,
         #[pin]
         timer: Option<Sleep>,
-        // What the timer says: which limit it was that ran out.
+        // What the timer says: which limit it was that ran out. Set when the call begins to wait.
         until: Option<(Instant, Kind)>,
+        // While the call is in the line, its timer wakes the line, which wakes the call.
+        expiry: Option<Waker>,
         deadline: Option<Instant>,
         attempt: Option<AttemptId>,
         on_reject: R,
@@ -59,6 +61,7 @@ impl<S: Service<Req>, Req, T, R> ResponseFuture<S, Req, T, R> {
             line,
             timer: None,
             until: None,
+            expiry: None,
             deadline,
             attempt,
             on_reject,
@@ -86,9 +89,13 @@ impl<S: Service<Req>, Req, T, R> ResponseFuture<S, Req, T, R> {
                 return Poll::Ready(kind);
             }
             this.timer.set(Some(sleep_until(until)));
+            *this.expiry = this.turn.expiry(until);
         }
         if let Some(timer) = this.timer.as_pin_mut() {
-            ready!(timer.poll(cx));
+            ready!(match this.expiry {
+                Some(expiry) => timer.poll(&mut Context::from_waker(expiry)),
+                None => timer.poll(cx),
+            });
         }
         Poll::Ready(kind)
     }
@@ -101,12 +108,19 @@ impl<S: Service<Req>, Req, T, R> ResponseFuture<S, Req, T, R> {
             return Poll::Ready(Err(this.line.refusal(Kind::Deadline)));
         }
         let permit = match Pin::new(this.turn).poll(cx) {
-            Poll::Ready(permit) => permit?,
+            Poll::Ready(Ok(permit)) => permit,
+            Poll::Ready(Err(rejected)) => {
+                // Who has waited already was not refused for a full line: its timer has given up the place.
+                let late = this.until.map(|(_, kind)| this.line.refusal(kind));
+                return Poll::Ready(Err(late.unwrap_or(rejected)));
+            }
             Poll::Pending => {
                 let kind = ready!(self.as_mut().poll_too_late(cx));
                 return Poll::Ready(Err(self.project().line.refusal(kind)));
             }
         };
+        // From now on the timer wakes the task itself.
+        *this.expiry = None;
         // A limit does not ask how a call went, so neither request nor context matter to the flight.
         *this.flight = Some(Flight::new(permit, &AnyError, &(), None));
         Poll::Ready(Ok(()))

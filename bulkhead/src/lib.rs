@@ -69,9 +69,9 @@
 //! A slot is free again when its call is over, or when its future or body is dropped, or when it panics. A caller who
 //! gives up waiting leaves the line, and the next one moves up. An idle clone holds no slot and no place.
 //!
-//! A future that waits and is kept without being polled keeps its place, and those behind it wait with it, until it is polled
-//! or dropped: even its own longest wait is only noticed when it is polled. So spawn calls, or poll them together, rather
-//! than put one aside.
+//! A waiting call whose future is kept without being polled keeps its place until its longest wait or its deadline is
+//! over; then its timer takes it out of the line, and those behind it move up. A [`Turn`] has no such time, so poll it or
+//! drop it. A call that has its slot keeps it for as long as its future is kept.
 //!
 //! # Cost
 //!

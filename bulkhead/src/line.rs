@@ -13,6 +13,7 @@ use std::{
     task::{Wake, Waker},
     time::Duration,
 };
+use tokio::time::Instant;
 
 /// A bounded line of callers in front of a [`Limit`], served strictly in the order in which they came.
 ///
@@ -21,6 +22,9 @@ use std::{
 ///
 /// Only the head of the line asks the limit. Who leaves it, whether by being served or by giving up, wakes the next;
 /// so a slot is never lost to a caller who has gone. Nobody overtakes: while somebody waits, a new call waits too.
+///
+/// A call of [`QueueLayer`](crate::QueueLayer) whose time is over has left the line, even if nobody polls its future.
+/// A [`Turn`] has no time of its own: kept without being polled, it holds up those behind it.
 #[derive(Clone)]
 pub struct Line {
     shared: Arc<Shared>,
@@ -56,6 +60,18 @@ pub(crate) enum Asked {
     Waits(u64),
     /// The line is full.
     Full,
+    /// The time of this place was over.
+    TimeOver,
+}
+
+/// The waker of a waiting call's timer: it takes the call out of the line.
+///
+/// The timer fires also when nobody polls the call, so a future that is put aside stops nobody for longer than it may
+/// wait itself.
+struct Expiry {
+    line: Line,
+    place: u64,
+    until: Instant,
 }
 
 impl Line {
@@ -139,7 +155,7 @@ impl Line {
             None => self.join(&mut places, waker),
         };
         let Ok(index) = places.find(id) else {
-            unreachable!("only the holder of a place leaves it");
+            return Asked::TimeOver;
         };
         if index > 0 {
             places.line[index].waker.clone_from(waker);
@@ -165,6 +181,11 @@ impl Line {
         }
     }
 
+    /// The waker for the timer of who waits at this place: it gives the place up, and wakes its caller.
+    pub(crate) fn expiry(&self, place: u64, until: Instant) -> Waker {
+        Waker::from(Arc::new(Expiry { line: self.clone(), place, until }))
+    }
+
     /// Takes a place at the end.
     fn join(&self, places: &mut Places, waker: &Waker) -> u64 {
         let id = places.next_id;
@@ -174,14 +195,15 @@ impl Line {
         id
     }
 
-    fn remove(&self, mut places: MutexGuard<'_, Places>, index: usize) {
-        places.line.remove(index);
+    fn remove(&self, mut places: MutexGuard<'_, Places>, index: usize) -> Option<Waker> {
+        let removed = places.line.remove(index);
         self.count(&places);
         let next = (index == 0).then(|| places.head()).flatten();
         drop(places);
         if let Some(next) = next {
             next.wake();
         }
+        removed.map(|place| place.waker)
     }
 
     fn count(&self, places: &Places) {
@@ -228,6 +250,28 @@ impl Wake for Shared {
         let head = self.lock().head();
         if let Some(head) = head {
             head.wake();
+        }
+    }
+}
+
+impl Wake for Expiry {
+    fn wake(self: Arc<Self>) {
+        self.wake_by_ref();
+    }
+
+    fn wake_by_ref(self: &Arc<Self>) {
+        let places = self.line.lock();
+        let Ok(index) = places.find(self.place) else { return };
+        // A timer may also want to be polled again, as when its task has used up tokio's budget.
+        let waker = if self.until <= Instant::now() {
+            self.line.remove(places, index)
+        } else {
+            let waker = places.line[index].waker.clone();
+            drop(places);
+            Some(waker)
+        };
+        if let Some(waker) = waker {
+            waker.wake();
         }
     }
 }

@@ -4,8 +4,9 @@ use std::{
     fmt,
     future::Future,
     pin::Pin,
-    task::{Context, Poll},
+    task::{Context, Poll, Waker},
 };
+use tokio::time::Instant;
 
 /// Waits for a slot in a [`Line`]. Made by [`Line::turn`].
 ///
@@ -44,6 +45,11 @@ pub struct Turn {
 impl Turn {
     pub(crate) fn new(line: Line) -> Self {
         Self { line: Some(line), place: None }
+    }
+
+    /// The waker for the timer of a call that waits until then; `None` if it does not wait in the line.
+    pub(crate) fn expiry(&self, until: Instant) -> Option<Waker> {
+        Some(self.line.as_ref()?.expiry(self.place?, until))
     }
 
     /// Gives the place up: the caller waits no longer.

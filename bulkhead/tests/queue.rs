@@ -223,6 +223,67 @@ async fn a_refused_call_gives_its_place_up_before_its_future_is_dropped() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_waiting_call_that_nobody_polls_stops_nobody_once_its_time_is_over() {
+    let line = Line::new(settings(1, 10));
+    let slot = assert_ready_ok!(task::spawn(line.turn()).poll());
+    let service = queue(&line, Probe::new().0);
+    let mut parked: Vec<_> =
+        (0..3).map(|_| task::spawn(service.clone().oneshot(call("parked")))).collect();
+    for parked in &mut parked {
+        assert_pending!(parked.poll());
+    }
+    advance(MAX_WAIT / 2).await;
+    let mut waits = task::spawn(service.clone().oneshot(call("waits")));
+    assert_pending!(waits.poll());
+    drop(slot);
+    assert!(parked[0].is_woken() && !waits.is_woken(), "they came first, and have time left");
+    advance(MAX_WAIT / 2).await;
+    assert!(waits.is_woken(), "the slot is its own as soon as their time is over");
+    assert_eq!(line.waiting(), 1);
+    assert_ready_ok!(waits.poll());
+    assert_ready_ok!(task::spawn(service.oneshot(call("late"))).poll());
+    for parked in &mut parked {
+        assert!(parked.is_woken(), "told as well");
+        assert_eq!(kind(&assert_ready_err!(parked.poll())), Some(Kind::Queue));
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_parked_call_leaves_at_its_own_deadline() {
+    let line = Line::new(settings(1, 10));
+    let slot = assert_ready_ok!(task::spawn(line.turn()).poll());
+    let service = queue(&line, Probe::new().0);
+    let context = CallContext::new().timeout(MAX_WAIT / 4);
+    let mut parked = task::spawn(service.oneshot(("parked", context)));
+    assert_pending!(parked.poll());
+    let mut turn = task::spawn(line.turn());
+    assert_pending!(turn.poll());
+    drop(slot);
+    advance(MAX_WAIT / 4).await;
+    assert!(turn.is_woken());
+    drop(assert_ready_ok!(turn.poll()));
+    assert_eq!(kind(&assert_ready_err!(parked.poll())), Some(Kind::Deadline));
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_timer_of_a_call_with_a_slot_still_wakes_it() {
+    let (probe, handle) = Probe::new();
+    handle.block();
+    let line = Line::new(settings(1, 10));
+    let slot = assert_ready_ok!(task::spawn(line.turn()).poll());
+    let mut waits = task::spawn(queue(&line, probe).oneshot(call("waits")));
+    assert_pending!(waits.poll());
+    drop(slot);
+    assert!(waits.is_woken());
+    assert_pending!(waits.poll(), "it has its slot, and waits for the inner service");
+    assert_eq!((line.waiting(), line.limit().in_flight()), (0, 1));
+    advance(MAX_WAIT).await;
+    assert!(waits.is_woken());
+    assert_eq!(kind(&assert_ready_err!(waits.poll())), Some(Kind::Queue));
+    assert_eq!(line.limit().in_flight(), 0);
+}
+
+#[tokio::test(start_paused = true)]
 async fn waiting_ends_with_the_deadline_of_the_call_if_that_is_sooner() {
     let (probe, handle) = Probe::new();
     let line = Line::new(settings(1, 10));
@@ -436,6 +497,99 @@ proptest! {
                 prop_assert!(head.is_woken(), "the head is told whenever a slot is free");
             }
         }
+    }
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Timed {
+    Call,
+    Poll(usize),
+    Leave(usize),
+    Finish(usize),
+    /// Milliseconds.
+    Pass(u64),
+}
+
+fn timed() -> impl Strategy<Value = Vec<Timed>> {
+    let op = prop_oneof![
+        3 => Just(Timed::Call),
+        3 => any::<usize>().prop_map(Timed::Poll),
+        1 => any::<usize>().prop_map(Timed::Leave),
+        2 => any::<usize>().prop_map(Timed::Finish),
+        2 => (1_u64..60).prop_map(Timed::Pass),
+    ];
+    prop::collection::vec(op, 0..100)
+}
+
+/// The obvious model: a list of calls with the time until which each waits. Those whose time is over are not in it,
+/// whether they were polled or not; the first of the others is served when it asks and a slot is free.
+async fn calls_agree_with_a_list(
+    ops: Vec<Timed>,
+    limit: usize,
+    max_waiting: usize,
+) -> Result<(), TestCaseError> {
+    let line = Line::new(settings(limit as u32, max_waiting as u32));
+    let (probe, handle) = Probe::new();
+    handle.hold();
+    let service = queue(&line, probe);
+    let (mut waiting, mut late, mut running) = (Vec::new(), Vec::new(), Vec::new());
+    for op in ops {
+        match op {
+            Timed::Call => {
+                let mut new = task::spawn(service.clone().oneshot(call("call")));
+                let served = running.len() < limit && waiting.is_empty();
+                let full = !served && waiting.len() >= max_waiting;
+                prop_assert_eq!(new.poll().is_ready(), full);
+                match (served, full) {
+                    (true, _) => running.push(new),
+                    (_, true) => drop(new),
+                    _ => waiting.push((Instant::now() + MAX_WAIT, new)),
+                }
+            }
+            Timed::Poll(at) if !waiting.is_empty() => {
+                let at = at % waiting.len();
+                prop_assert!(waiting[at].1.poll().is_pending(), "waits, or runs");
+                if at == 0 && running.len() < limit {
+                    running.push(waiting.remove(at).1);
+                }
+            }
+            Timed::Leave(at) if !waiting.is_empty() => drop(waiting.remove(at % waiting.len())),
+            Timed::Finish(at) if !running.is_empty() => {
+                drop(running.swap_remove(at % running.len()));
+            }
+            Timed::Pass(millis) => {
+                advance(Duration::from_millis(millis)).await;
+                let now = Instant::now();
+                late.extend(waiting.extract_if(.., |(until, _)| *until <= now));
+            }
+            _ => {}
+        }
+        prop_assert_eq!(line.waiting(), waiting.len());
+        prop_assert_eq!(line.limit().in_flight(), running.len());
+        if let Some((_, head)) = waiting.first()
+            && running.len() < limit
+        {
+            prop_assert!(head.is_woken(), "the head is told whenever a slot is free");
+        }
+    }
+    for (_, mut late) in late {
+        prop_assert!(late.is_woken(), "told, for who would poll it");
+        prop_assert_eq!(kind(&assert_ready_err!(late.poll())), Some(Kind::Queue));
+    }
+    Ok(())
+}
+
+proptest! {
+    #[test]
+    fn calls_that_may_not_be_polled_agree_with_a_list(
+        ops in timed(), limit in 1_usize..4, max_waiting in 0_usize..6,
+    ) {
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_time()
+            .start_paused(true)
+            .build()
+            .unwrap();
+        runtime.block_on(calls_agree_with_a_list(ops, limit, max_waiting))?;
     }
 }
 

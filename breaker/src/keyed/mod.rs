@@ -31,7 +31,8 @@ use std::{
 /// # Cost
 ///
 /// A hit takes a read lock on one of 16 shards, hashes the key, and clones the circuit's `Arc`; no allocation. A miss
-/// takes the write lock, looks at 34 circuits at most, and allocates. A circuit with the default settings takes less than 1 KiB.
+/// takes the write lock, looks at 34 circuits at most, and allocates. A circuit with the default settings takes less
+/// than 1 KiB.
 ///
 /// # Examples
 ///
