@@ -7,16 +7,17 @@
 #![allow(missing_docs)]
 
 use loom::{
-    sync::atomic::{AtomicU32, Ordering::SeqCst},
+    sync::atomic::{AtomicBool, AtomicU32, Ordering::SeqCst},
     thread,
 };
 use orlop_breaker::{
     Circuit, OpenTime, Settings, State, Ticket, Trip, Window,
-    core::{End, Gate, Now, Ratio, Settle, Verdict},
+    core::{Again, End, Gate, Now, Ratio, Settle, Verdict},
 };
 use std::{
     num::{NonZeroU16, NonZeroU32},
     sync::Arc,
+    task::{Wake, Waker},
     time::Duration,
 };
 use tokio::time::Instant;
@@ -55,6 +56,38 @@ fn due(settings: Settings) -> (Circuit, Instant) {
     end(&circuit, ticket, Verdict::FAILURE, opened);
     assert_eq!(circuit.state(), State::Open);
     (circuit, opened + Duration::from_secs(120))
+}
+
+struct Woken(AtomicBool);
+
+impl Wake for Woken {
+    fn wake(self: Arc<Self>) {
+        self.0.store(true, SeqCst);
+    }
+}
+
+#[test]
+fn who_registers_while_a_probe_ends_is_woken() {
+    for verdict in [Verdict::SUCCESS, Verdict::FAILURE, Verdict::DROPPED] {
+        loom::model(move || {
+            let (circuit, at) = due(consecutive(1));
+            let probe = enter(&circuit, at).unwrap();
+            let ends = {
+                let circuit = circuit.clone();
+                thread::spawn(move || end(&circuit, probe, verdict, at))
+            };
+            let woken = Arc::new(Woken(AtomicBool::new(false)));
+            let waker = Waker::from(Arc::clone(&woken));
+            let again = Gate::<()>::wake(&circuit, &waker, &Now::at(at));
+            ends.join().unwrap();
+            // Never: it would admit, which the caller learns by asking again. Open again: the time is all there is.
+            let reopened = circuit.state() == State::Open;
+            assert!(
+                woken.0.load(SeqCst) || again == Again::Never || reopened,
+                "the slot is free, so whoever waits for it must know: {again:?}"
+            );
+        });
+    }
 }
 
 #[test]

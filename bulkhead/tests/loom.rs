@@ -100,6 +100,33 @@ fn who_registers_while_the_limit_is_raised_is_woken() {
 }
 
 #[test]
+fn who_asks_until_registered_misses_no_slot() {
+    loom::model(|| {
+        let limit = Limit::new(1);
+        let permit = limit.try_enter().unwrap();
+        let others = {
+            let limit = limit.clone();
+            thread::spawn(move || {
+                drop(permit);
+                drop(limit.try_enter());
+            })
+        };
+        let (woken, waker) = Woken::new();
+        // Never: there was room. If another took it before the caller asked, the caller goes round again.
+        let served = loop {
+            if limit.try_enter().is_ok() {
+                break true;
+            }
+            if Gate::<()>::wake(&limit, &waker, &Now::lazy()) == Again::Registered {
+                break false;
+            }
+        };
+        others.join().unwrap();
+        assert!(served || woken.is(), "the slot is free, so whoever waits for it must know");
+    });
+}
+
+#[test]
 fn who_joins_the_line_while_a_slot_frees_is_served() {
     loom::model(|| {
         let line = line(1);
