@@ -1,7 +1,8 @@
 //! How many instructions a call takes: exact to a few, whatever else the machine does.
 
-use crate::options::COUNT;
+use crate::{Row, options::COUNT};
 use std::{
+    collections::HashMap,
     env, io,
     process::{Child, Command, Stdio},
 };
@@ -15,8 +16,39 @@ pub(crate) fn available() -> bool {
     version.is_ok_and(|status| status.success())
 }
 
-/// Instructions per call of the row with this name: two runs of this program under callgrind.
-pub(crate) fn per_call(row: &str) -> Result<f64, String> {
+/// Counts, and remembers the bare rows, which many rows are compared with.
+#[derive(Debug, Default)]
+pub(crate) struct Counter {
+    known: HashMap<String, f64>,
+}
+
+/// Instructions per call.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Instructions {
+    pub(crate) all: f64,
+    /// Without those of the bare row, where there is one.
+    pub(crate) above: Option<f64>,
+}
+
+impl Counter {
+    pub(crate) fn of(&mut self, row: &Row) -> Result<Instructions, String> {
+        let all = self.named(&row.name)?;
+        let bare = row.bare.map(|bare| self.named(bare)).transpose()?;
+        Ok(Instructions { all, above: bare.map(|bare| all - bare) })
+    }
+
+    fn named(&mut self, row: &str) -> Result<f64, String> {
+        if let Some(known) = self.known.get(row) {
+            return Ok(*known);
+        }
+        let counted = per_call(row)?;
+        self.known.insert(row.to_owned(), counted);
+        Ok(counted)
+    }
+}
+
+/// Two runs of this program under callgrind, at the same time.
+fn per_call(row: &str) -> Result<f64, String> {
     let start = |calls| start(row, calls).map_err(|error| format!("valgrind: {error}"));
     let (short, long) = (start(CALLS)?, start(2 * CALLS)?);
     let (short, long) = (collected(short)?, collected(long)?);

@@ -11,10 +11,19 @@ use std::{
 /// Makes so many calls, one after the other, and says how many ended as they should.
 pub type Run = Box<dyn FnMut(u64) -> u64 + Send>;
 
+/// The rows of one crate, and of the peers that offer the same.
+#[derive(Debug)]
+pub struct Part {
+    pub(crate) name: &'static str,
+    pub(crate) rows: Vec<Row>,
+}
+
 /// One line of the table.
 pub struct Row {
     pub(crate) name: String,
     pub(crate) peer: bool,
+    /// The row that does the same work without what is measured.
+    pub(crate) bare: Option<&'static str>,
     set_up: Box<dyn Fn() -> Path>,
 }
 
@@ -41,17 +50,33 @@ pub(crate) struct Handle {
     made: Arc<AtomicU64>,
 }
 
+// ===== impl Part =====
+
+impl Part {
+    /// Named after the folder of the crate.
+    pub fn new(name: &'static str, rows: impl IntoIterator<Item = Vec<Row>>) -> Self {
+        Self { name, rows: rows.into_iter().flatten().collect() }
+    }
+}
+
 // ===== impl Row =====
 
 impl Row {
     /// A path of ours. `set_up` runs once for each measurement, in a fresh process for the instructions.
     pub fn new(name: impl Into<String>, set_up: impl Fn() -> Path + 'static) -> Self {
-        Self { name: name.into(), peer: false, set_up: Box::new(set_up) }
+        Self { name: name.into(), peer: false, bare: None, set_up: Box::new(set_up) }
     }
 
     /// A path of somebody else's, to compare with.
     pub fn peer(name: impl Into<String>, set_up: impl Fn() -> Path + 'static) -> Self {
         Self { peer: true, ..Self::new(name, set_up) }
+    }
+
+    /// The row of this name is the same without what this one adds: the difference is told too.
+    #[must_use]
+    pub fn above(mut self, bare: &'static str) -> Self {
+        self.bare = Some(bare);
+        self
     }
 
     pub(crate) fn set_up(&self) -> Ready {

@@ -1,9 +1,10 @@
 //! From rows to a table.
 
 use crate::{
-    Row, allocations,
-    instructions::{self, available},
-    options::{HELP, Options},
+    Part, Row, allocations,
+    check::{self, Work},
+    instructions::{Counter, available},
+    options::{HELP, Options, Task, Wanted},
     table::{self, LEGEND, Measured},
     threads, timing,
 };
@@ -14,18 +15,14 @@ use std::{env, process::ExitCode};
 /// # Panics
 ///
 /// If what a row measures did not happen.
-pub fn main(rows: &[Row]) -> ExitCode {
+pub fn main(parts: &[Part]) -> ExitCode {
     let result = Options::parse(env::args().skip(1)).and_then(|options| match options {
         Options::Help => {
             print!("{HELP}");
             Ok(())
         }
-        Options::List => {
-            rows.iter().for_each(|row| println!("{}", row.name));
-            Ok(())
-        }
-        Options::Count { row, calls } => count(rows, &row, calls),
-        Options::Table { quick, only } => print(rows, quick, &only),
+        Options::Count { row, calls } => count(parts, &row, calls),
+        Options::Run(task, wanted) => run(parts, task, &wanted),
     });
     match result {
         Ok(()) => ExitCode::SUCCESS,
@@ -36,37 +33,54 @@ pub fn main(rows: &[Row]) -> ExitCode {
     }
 }
 
-fn count(rows: &[Row], name: &str, calls: u64) -> Result<(), String> {
-    let row = rows.iter().find(|row| row.name == name).ok_or_else(|| format!("no row `{name}`"))?;
+fn run(parts: &[Part], task: Task, wanted: &Wanted) -> Result<(), String> {
+    match task {
+        Task::List => {
+            chosen(parts, wanted)?.iter().for_each(|row| println!("{}", row.name));
+            Ok(())
+        }
+        Task::Check => check::run(parts, wanted, Work::Compare),
+        Task::Record => check::run(parts, wanted, Work::Record),
+        Task::Table { quick } => print(&chosen(parts, wanted)?, quick),
+    }
+}
+
+fn chosen<'a>(parts: &'a [Part], wanted: &Wanted) -> Result<Vec<&'a Row>, String> {
+    let rows = parts.iter().filter(|part| wanted.part(part.name)).flat_map(|part| &part.rows);
+    let rows: Vec<_> = rows.filter(|row| wanted.row(&row.name)).collect();
+    if rows.is_empty() {
+        return Err("there is no such row; see --list".to_owned());
+    }
+    Ok(rows)
+}
+
+fn count(parts: &[Part], name: &str, calls: u64) -> Result<(), String> {
+    let mut rows = parts.iter().flat_map(|part| &part.rows);
+    let row = rows.find(|row| row.name == name).ok_or_else(|| format!("no row `{name}`"))?;
     let mut path = row.set_up();
     path.first().make(calls);
     path.check();
     Ok(())
 }
 
-fn print(rows: &[Row], quick: bool, only: &[String]) -> Result<(), String> {
-    let wanted = |row: &&Row| only.is_empty() || only.iter().any(|part| row.name.contains(part));
-    let rows: Vec<_> = rows.iter().filter(wanted).collect();
-    if rows.is_empty() {
-        return Err("no row has a name like that; see --list".to_owned());
-    }
-    let count = !quick && available();
+fn print(rows: &[&Row], quick: bool) -> Result<(), String> {
+    let mut counter = (!quick && available()).then(Counter::default);
     let width = rows.iter().map(|row| row.name.chars().count() + 2).max().unwrap_or_default();
     println!("{}", table::head(width));
     for row in rows {
-        let measured = measure(row, quick, count)?;
+        let measured = measure(row, quick, counter.as_mut())?;
         println!("{}", table::line(width, &row.name, row.peer, &measured));
     }
     println!("\n{LEGEND}");
     if quick {
         println!("--quick: the times are of few samples, and no instructions were counted.");
-    } else if !count {
+    } else if counter.is_none() {
         println!("No instructions: valgrind is not there.");
     }
     Ok(())
 }
 
-fn measure(row: &Row, quick: bool, count: bool) -> Result<Measured, String> {
+fn measure(row: &Row, quick: bool, counter: Option<&mut Counter>) -> Result<Measured, String> {
     let (batches, windows) = if quick { (5, 10) } else { (501, 200) };
     let mut path = row.set_up();
     let mut handle = path.first();
@@ -74,6 +88,6 @@ fn measure(row: &Row, quick: bool, count: bool) -> Result<Measured, String> {
     let allocations = allocations::per_call(&mut handle);
     let scaling = threads::scaling(&path, &mut handle, windows);
     path.check();
-    let instructions = count.then(|| instructions::per_call(&row.name)).transpose()?;
+    let instructions = counter.map(|counter| counter.of(row)).transpose()?;
     Ok(Measured { nanoseconds, allocations, instructions, scaling })
 }

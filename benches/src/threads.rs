@@ -22,8 +22,8 @@ const ROUNDS: usize = 5;
 /// What a second thread brings.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Scaling {
-    /// The throughput of two threads beside that of one.
-    Times(f64),
+    /// The throughput of two threads beside that of one, and the time that passes for each call of either.
+    Times { times: f64, nanoseconds: f64 },
     /// There is only one handle.
     NotShared,
     /// The machine had other work: the threads hardly ever ran at the same time.
@@ -42,7 +42,9 @@ pub(crate) fn scaling(path: &Ready, one: &mut Handle, windows: usize) -> Scaling
     for _ in 0..ROUNDS {
         both.extend(together(one, &mut two, calls, windows));
         if both.len() >= windows / 4 {
-            return Scaling::Times(2.0 * alone.median / Spread::of(both).median);
+            let both = Spread::of(both).median;
+            let nanoseconds = both * 1e9 / (2 * calls) as f64;
+            return Scaling::Times { times: 2.0 * alone.median / both, nanoseconds };
         }
     }
     Scaling::TooNoisy

@@ -30,7 +30,7 @@ use tokio::sync::watch;
 /// let circuit = Circuit::new(Settings::default()).named("playback");
 /// for _ in 0..5 {
 ///     let permit = circuit.try_enter()?;
-///     permit.settle(&Verdict::FAILURE, &Now::lazy());
+///     permit.settle(Verdict::FAILURE);
 /// }
 /// assert_eq!(circuit.state(), State::Open);
 /// let rejected = circuit.try_enter().unwrap_err();

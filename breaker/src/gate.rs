@@ -1,8 +1,10 @@
 //! A circuit as a gate.
 
 use crate::{Circuit, Ticket};
-use orlop_core::{Again, CallContext, End, Gate, Note, Now, Rejected, Settle};
+use orlop_core::{Again, CallContext, End, Gate, Handle, Note, Now, Rejected, Settle};
 use std::task::Waker;
+
+impl Handle for Circuit {}
 
 impl Settle for Circuit {
     type Ticket = Ticket;

@@ -61,7 +61,7 @@
 //!
 //! let circuit = Circuit::new(Settings::default());
 //! let permit = circuit.try_enter()?;
-//! permit.settle(&Verdict::SUCCESS, &Now::lazy());
+//! permit.settle(Verdict::SUCCESS);
 //! # Ok::<(), orlop_breaker::core::Rejected>(())
 //! ```
 //!

@@ -1,7 +1,9 @@
 //! At most so many calls at a time, exactly.
 
 use crate::{Settings, wakers::Wakers, word::Word};
-use orlop_core::{Again, CallContext, End, Gate, Kind, Note, Now, Permit, Rejected, Settle};
+use orlop_core::{
+    Again, CallContext, End, Gate, Handle, Kind, Note, Now, Permit, Rejected, Settle,
+};
 use std::{
     fmt,
     sync::{Arc, OnceLock},
@@ -131,6 +133,8 @@ impl Limit {
         }
     }
 }
+
+impl Handle for Limit {}
 
 impl Settle for Limit {
     type Ticket = Slot;

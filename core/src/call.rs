@@ -4,6 +4,7 @@ use crate::{Endpoint, EndpointId};
 use std::{
     cell::Cell,
     fmt,
+    num::NonZeroU64,
     sync::{
         Arc, Mutex, PoisonError,
         atomic::{AtomicU64, Ordering},
@@ -48,7 +49,7 @@ pub struct Attempt {
 
 /// The identity of one attempt, unique in this process.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
-pub struct AttemptId(u64);
+pub struct AttemptId(NonZeroU64);
 
 /// Where the attempts of one call have gone so far. Shared by all attempts of the call.
 #[derive(Clone, Default)]
@@ -249,7 +250,8 @@ impl AttemptId {
                 id => id,
             };
             next.set(id + 1);
-            Self(id)
+            // Never 0: a block begins with 1, and its end takes a new one.
+            Self(NonZeroU64::new(id).unwrap_or(NonZeroU64::MIN))
         })
     }
 }

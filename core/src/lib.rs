@@ -53,6 +53,7 @@ mod gate;
 #[cfg_attr(docsrs, doc(cfg(feature = "grpc")))]
 pub mod grpc;
 mod guard;
+mod handle;
 #[cfg(feature = "http")]
 #[cfg_attr(docsrs, doc(cfg(feature = "http")))]
 pub mod http;
@@ -61,6 +62,7 @@ mod permit;
 mod reject;
 mod rejected;
 mod settings;
+mod striped;
 mod track;
 mod verdict;
 
@@ -76,11 +78,13 @@ pub use self::{
     endpoint::{Addr, Builder as EndpointBuilder, Endpoint, EndpointId, Health, Update},
     gate::{Again, End, Gate, Note, Settle},
     guard::{Flight, Guard, GuardLayer, ResponseFuture},
+    handle::Handle,
     now::Now,
     permit::Permit,
     reject::{AsError, OnReject, Refused, Typed},
     rejected::{Acted, Kind, NotSent, Rejected},
     settings::{InvalidRatio, Ratio},
+    striped::{STRIPES, Striped, stripe},
     track::{OnHead, Track},
     verdict::{Class, Origin, Sent, Verdict},
 };

@@ -14,7 +14,7 @@ use std::fmt;
 ///
 /// let gate = (); // admits all; a `Circuit` or `Limit` goes here
 /// let permit = Permit::enter(gate, "request", None, &Now::lazy())?;
-/// permit.settle(&Verdict::SUCCESS, &Now::lazy());
+/// permit.settle(Verdict::SUCCESS);
 /// # Ok::<(), orlop_core::Rejected>(())
 /// ```
 #[must_use = "dropping a permit settles the call as dropped"]
@@ -28,6 +28,7 @@ impl<G: Settle> Permit<G> {
     /// # Errors
     ///
     /// The gate's refusal, stamped with the call's attempt.
+    #[inline]
     pub fn enter<Req>(
         gate: G,
         req: &Req,
@@ -45,6 +46,7 @@ impl<G: Settle> Permit<G> {
     }
 
     /// Takes charge of a ticket that `gate` has handed out.
+    #[inline]
     pub fn new(gate: G, ticket: G::Ticket) -> Self {
         Self { held: Some((gate, ticket)) }
     }
@@ -58,6 +60,7 @@ impl<G: Settle> Permit<G> {
     }
 
     /// Tells the gate something that is not the end.
+    #[inline]
     pub fn note(&mut self, note: Note<'_>, now: &Now) {
         if let Some((gate, ticket)) = &mut self.held {
             gate.note(Some(ticket), note, now);
@@ -65,14 +68,26 @@ impl<G: Settle> Permit<G> {
     }
 
     /// The call is over, and this came of it.
-    pub fn settle(mut self, verdict: &Verdict, now: &Now) {
+    #[inline]
+    pub fn settle(self, verdict: Verdict) {
+        self.settle_at(&verdict, &Now::lazy());
+    }
+
+    /// As [`settle`](Permit::settle), as part of an event that has its own clock.
+    #[inline]
+    pub fn settle_at(mut self, verdict: &Verdict, now: &Now) {
         if let Some((gate, ticket)) = self.held.take() {
             gate.end(ticket, End::Verdict(verdict), now);
         }
     }
 
     /// The call never ran: leave no trace.
-    pub fn refund(mut self, now: &Now) {
+    pub fn refund(self) {
+        self.refund_at(&Now::lazy());
+    }
+
+    /// As [`refund`](Permit::refund), as part of an event that has its own clock.
+    pub fn refund_at(mut self, now: &Now) {
         if let Some((gate, ticket)) = self.held.take() {
             gate.end(ticket, End::Refund, now);
         }
@@ -80,11 +95,18 @@ impl<G: Settle> Permit<G> {
 }
 
 impl<G: Settle> Drop for Permit<G> {
+    #[inline]
     fn drop(&mut self) {
         if let Some((gate, ticket)) = self.held.take() {
-            gate.end(ticket, End::Verdict(&Verdict::DROPPED), &Now::lazy());
+            dropped(&gate, ticket);
         }
     }
+}
+
+/// Out of the way of the calls that end well.
+#[cold]
+fn dropped<G: Settle>(gate: &G, ticket: G::Ticket) {
+    gate.end(ticket, End::Verdict(&Verdict::DROPPED), &Now::lazy());
 }
 
 impl<G: Settle> fmt::Debug for Permit<G> {

@@ -262,7 +262,7 @@ fn a_panic_while_one_of_a_pair_ends_does_not_lose_the_other() {
 #[test]
 fn every_forwarder_forwards_every_method() {
     use std::sync::Arc;
-    fn drive<G: orlop_core::Gate<()> + Clone>(gate: G, recorder: &Recorder) {
+    fn drive<G: orlop_core::Gate<()> + orlop_core::Handle>(gate: G, recorder: &Recorder) {
         recorder.admit();
         let mut service = GuardLayer::new(gate.clone(), AnyError).layer(Slow::default());
         assert!(matches!(task::spawn(service.call(())).poll(), Poll::Ready(Ok(_))));

@@ -38,7 +38,7 @@ async fn rate(gate: &(Circuit, Limit), call: u32) -> Result<u32, Failure> {
         Permit::enter(gate.clone(), &call, None, &Now::lazy()).map_err(Failure::Refused)?;
     let result = backend(call).await;
     let verdict = if result.is_ok() { Verdict::SUCCESS } else { Verdict::FAILURE };
-    permit.settle(&verdict, &Now::lazy());
+    permit.settle(verdict);
     result.map_err(Failure::Backend)
 }
 

@@ -79,7 +79,7 @@ impl<S, G, C, T, L> Balance<S, G, C, T, L> {
     /// let picked = balance.pick("request")?;
     /// assert_eq!(picked.service.to_string(), "127.0.0.1:9110");
     /// // ... the call ...
-    /// picked.permit.settle(&Verdict::SUCCESS, &Now::lazy());
+    /// picked.permit.settle(Verdict::SUCCESS);
     /// # Ok(())
     /// # }
     /// ```

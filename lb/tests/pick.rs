@@ -500,7 +500,7 @@ async fn a_plain_function_picks_and_settles_by_hand() {
     let picked = balance.pick("x").unwrap();
     assert_eq!(picked.endpoint.id().as_str(), "a");
     assert_eq!((switches.of("a").inside(), balance.snapshot().endpoints[0].in_flight), (1, 1));
-    picked.permit.settle(&Verdict::SUCCESS, &Now::lazy());
+    picked.permit.settle(Verdict::SUCCESS);
     assert_eq!((switches.of("a").inside(), balance.snapshot().endpoints[0].in_flight), (0, 0));
     drop(balance.pick("x").unwrap());
     assert_eq!(switches.of("a").inside(), 0, "a permit that is dropped settles too");

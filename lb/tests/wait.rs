@@ -4,7 +4,10 @@ mod support;
 
 use orlop_lb::{
     Balance, Settings,
-    core::{Again, AnyError, CallContext, End, Endpoint, Gate, Kind, Note, Now, Rejected, Settle},
+    core::{
+        Again, AnyError, CallContext, End, Endpoint, Gate, Handle, Kind, Note, Now, Rejected,
+        Settle,
+    },
     fixed,
 };
 use std::{
@@ -49,6 +52,8 @@ impl Quiet {
         self.0.asked.load(Relaxed)
     }
 }
+
+impl Handle for Quiet {}
 
 impl Settle for Quiet {
     type Ticket = ();

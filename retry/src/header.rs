@@ -2,8 +2,8 @@
 
 use http::Request;
 use orlop_core::{
-    Again, AnyError, AsError, CallContext, End, Gate, Guard, GuardLayer, Kind, Note, Now, OnHead,
-    Rejected, Settle,
+    Again, AnyError, AsError, CallContext, End, Gate, Guard, GuardLayer, Handle, Kind, Note, Now,
+    OnHead, Rejected, Settle,
     http::{Deadline, FromExtensions, Respond},
 };
 use std::{
@@ -135,6 +135,8 @@ impl<B, S: Service<Request<B>>> Service<Request<B>> for ReadDeadline<S> {
 }
 
 // ===== gate =====
+
+impl Handle for InTime {}
 
 impl Settle for InTime {
     type Ticket = ();

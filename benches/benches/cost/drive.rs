@@ -29,6 +29,40 @@ impl Service<u64> for AddOne {
     }
 }
 
+/// As [`AddOne`], but one call in 64 fails.
+#[derive(Clone, Copy, Debug)]
+pub struct FailsRarely;
+
+fn fails(n: u64) -> bool {
+    n % 64 == 63
+}
+
+impl Service<u64> for FailsRarely {
+    type Response = u64;
+    type Error = io::Error;
+    type Future = Ready<io::Result<u64>>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, n: u64) -> Self::Future {
+        // An error without allocation: what the guard adds is what counts.
+        ready(if fails(n) { Err(io::ErrorKind::ConnectionRefused.into()) } else { Ok(n + 1) })
+    }
+}
+
+/// Calls a service over [`FailsRarely`].
+pub fn calls_of_rare_failure<S>(service: S) -> Run
+where
+    S: Service<u64, Response = u64> + Send + 'static,
+{
+    drive(service, identity, |n, result| match result {
+        Ok(answer) => !fails(n) && black_box(answer) == n + 1,
+        Err(_) => fails(n),
+    })
+}
+
 /// Calls a service over [`AddOne`].
 pub fn calls<S>(service: S) -> Run
 where

@@ -1,6 +1,6 @@
 //! The gates that are measured, and what must hold of them afterwards.
 
-use orlop_breaker::{Circuit, OpenTime, Settings, State, Trip, Window};
+use orlop_breaker::{Circuit, Circuits, OpenTime, Settings, State, Trip, Window};
 use orlop_bulkhead::Limit;
 use orlop_core::{Now, Ratio, Verdict};
 use std::{
@@ -32,13 +32,18 @@ fn tripped_by(rule: Trip) -> Circuit {
     Circuit::new(Settings::default().trip([rule]))
 }
 
+/// Each opens after 5 failures in a row.
+pub fn keyed() -> Circuits<u64> {
+    Circuits::new(Settings::default().trip([Trip::consecutive_failures(FIVE)]))
+}
+
 /// Has opened, for longer than a measurement takes.
 pub fn open() -> Circuit {
     let settings = Settings::default().open(OpenTime::fixed(Duration::from_secs(3000)));
     let circuit = Circuit::new(settings.trip([Trip::consecutive_failures(FIVE)]));
     for _ in 0..FIVE.get() {
         let permit = circuit.try_enter().expect("it is closed until the fifth failure");
-        permit.settle(&Verdict::FAILURE, &Now::lazy());
+        permit.settle(Verdict::FAILURE);
     }
     assert_eq!(circuit.state(), State::Open);
     circuit
@@ -69,12 +74,48 @@ pub fn admitted(circuit: &Circuit) -> impl Fn(u64) + 'static {
     }
 }
 
+/// The circuit let every call in, and counted some failures.
+pub fn admitted_some_failed(circuit: &Circuit) -> impl Fn(u64) + 'static {
+    let circuit = circuit.clone();
+    move |calls| {
+        let snapshot = circuit.snapshot();
+        assert_eq!((snapshot.state(), snapshot.refused()), (State::Closed, 0));
+        let failures: u64 = snapshot.windows().iter().map(|counts| counts.failures).sum();
+        assert!(calls < 100 || failures > 0, "{failures} failures in the window");
+    }
+}
+
+/// Each key has its circuit, and all let every call in.
+pub fn admitted_by_key(circuits: &Circuits<u64>, keys: u64) -> impl Fn(u64) + 'static {
+    let circuits = circuits.clone();
+    move |calls| {
+        assert_eq!(circuits.len() as u64, calls.min(keys));
+        let snapshot = circuits.snapshot();
+        assert_eq!((snapshot.overflowed, snapshot.evicted), (0, 0));
+        assert!(
+            snapshot
+                .circuits
+                .iter()
+                .all(|(_, it)| it.state() == State::Closed && it.refused() == 0)
+        );
+    }
+}
+
 /// The circuit refused every call.
 pub fn refused(circuit: &Circuit) -> impl Fn(u64) + 'static {
     let circuit = circuit.clone();
     move |calls| {
         let snapshot = circuit.snapshot();
         assert_eq!((snapshot.state(), snapshot.refused()), (State::Open, calls));
+    }
+}
+
+/// Both let every call in.
+pub fn both(circuit: &Circuit, limit: &Limit) -> impl Fn(u64) + 'static {
+    let (admitted, empty) = (admitted(circuit), empty(limit));
+    move |calls| {
+        admitted(calls);
+        empty(calls);
     }
 }
 

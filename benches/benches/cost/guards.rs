@@ -1,19 +1,37 @@
-//! One guard around a service that is ready, gate by gate; gates without tower; what refuses.
+//! One guard around a service that is ready, gate by gate.
 
 use crate::{
-    drive::{AddOne, calls, drive, repeat},
+    drive::{AddOne, FailsRarely, calls, calls_of_rare_failure},
     gates,
 };
 use orlop_benches::{Path, Row};
 use orlop_breaker::{BreakerLayer, Circuit};
 use orlop_bulkhead::BulkheadLayer;
-use orlop_core::{AnyError, GuardLayer, Kind, Now, Permit, Refused, Rejected, Verdict};
-use std::{convert::identity, hint::black_box, io};
+use orlop_core::{AnyError, GuardLayer};
 use tower_layer::Layer;
 
+/// The service alone.
+pub const BARE: &str = "bare service";
+const BARE_RARELY: &str = "bare service, one call in 64 fails";
+/// Keys that take turns.
+const KEYS: u64 = 1024;
+
 pub fn rows() -> Vec<Row> {
+    let bare = Row::new(BARE, || Path::shared(|| calls(AddOne)));
+    let bare_rarely = Row::new(BARE_RARELY, || Path::shared(|| calls_of_rare_failure(FailsRarely)));
+    let rarely = Row::new("guard: circuit, last 100 calls, one in 64 failed, typed", || {
+        let circuit = gates::count_window();
+        let check = gates::admitted_some_failed(&circuit);
+        let service = BreakerLayer::new(circuit, AnyError).typed().layer(FailsRarely);
+        Path::shared(move || calls_of_rare_failure(service.clone())).checked(check)
+    });
+    let mut rows = vec![bare, bare_rarely, rarely.above(BARE_RARELY)];
+    rows.extend(healthy().into_iter().map(|row| row.above(BARE)));
+    rows
+}
+
+fn healthy() -> Vec<Row> {
     vec![
-        Row::new("bare service", || Path::shared(|| calls(AddOne))),
         Row::new("guard: ()", || {
             let service = GuardLayer::new((), AnyError).layer(AddOne);
             Path::shared(move || calls(service.clone()))
@@ -22,6 +40,13 @@ pub fn rows() -> Vec<Row> {
         Row::new("guard: circuit, last 100 calls", || breaker(gates::count_window())),
         Row::new("guard: circuit, last 10 s", || breaker(gates::time_window())),
         Row::new("guard: circuit, default settings", || breaker(Circuit::default())),
+        Row::new("guard: circuits by key, 5 in a row", || {
+            let circuits = gates::keyed();
+            let check = gates::admitted_by_key(&circuits, KEYS);
+            let gate = circuits.keyed(|n: &u64| n % KEYS);
+            let service = BreakerLayer::new(gate, AnyError).layer(AddOne);
+            Path::shared(move || calls(service.clone())).checked(check)
+        }),
         Row::new("guard: exact limit", || {
             let limit = gates::limit();
             let service = BulkheadLayer::new(limit.clone(), AnyError).layer(AddOne);
@@ -29,67 +54,16 @@ pub fn rows() -> Vec<Row> {
         }),
         Row::new("guard: (circuit, limit) as one gate", || {
             let (circuit, limit) = gates::pair();
-            let service = GuardLayer::new((circuit.clone(), limit.clone()), AnyError).layer(AddOne);
-            healthy(&circuit, &limit, Path::shared(move || calls(service.clone())))
+            let check = gates::both(&circuit, &limit);
+            let service = GuardLayer::new((circuit, limit), AnyError).layer(AddOne);
+            Path::shared(move || calls(service.clone())).checked(check)
         }),
         Row::new("guard: circuit around guard: limit", || {
             let (circuit, limit) = gates::pair();
-            let inner = BulkheadLayer::new(limit.clone(), AnyError).layer(AddOne);
-            let service = BreakerLayer::new(circuit.clone(), AnyError).layer(inner);
-            healthy(&circuit, &limit, Path::shared(move || calls(service.clone())))
-        }),
-        Row::new("no tower: circuit, 5 in a row", || entered(gates::consecutive())),
-        Row::new("no tower: circuit, 5 in a row, borrowed", || borrowed(gates::consecutive())),
-        Row::new("no tower: circuit, last 100 calls", || entered(gates::count_window())),
-        Row::new("no tower: circuit, last 100 calls, borrowed", || borrowed(gates::count_window())),
-        Row::new("no tower: exact limit", || {
-            let limit = gates::limit();
-            let check = gates::empty(&limit);
-            let one = move || {
-                let limit = limit.clone();
-                repeat(move |n| limit.try_enter().is_ok_and(|_permit| black_box(n + 1) > n))
-            };
-            Path::shared(one).checked(check)
-        }),
-    ]
-}
-
-pub fn refusals() -> Vec<Row> {
-    vec![
-        Row::new("refused: open circuit, BoxError", || {
-            let circuit = gates::open();
-            let service = BreakerLayer::new(circuit.clone(), AnyError).layer(AddOne);
-            let ended = |_, result: Result<u64, _>| result.is_err();
-            let one = move || drive(service.clone(), identity, ended);
-            Path::shared(one).checked(gates::refused(&circuit))
-        }),
-        Row::new("refused: open circuit, typed", || {
-            let circuit = gates::open();
-            let service = BreakerLayer::new(circuit.clone(), AnyError).typed().layer(AddOne);
-            let one = move || drive(service.clone(), identity, |_, r| is_refused(Kind::Circuit, r));
-            Path::shared(one).checked(gates::refused(&circuit))
-        }),
-        Row::new("refused: open circuit, no tower", || {
-            let circuit = gates::open();
-            let check = gates::refused(&circuit);
-            let one = move || {
-                let circuit = circuit.clone();
-                repeat(move |_| circuit.try_enter().is_err_and(|why| is(Kind::Circuit, &why)))
-            };
-            Path::shared(one).checked(check)
-        }),
-        Row::new("refused: full limit, BoxError", || {
-            let limit = full();
-            let service = BulkheadLayer::new(limit.clone(), AnyError).layer(AddOne);
-            Path::shared(move || {
-                drive(service.clone(), identity, |_, r: Result<u64, _>| r.is_err())
-            })
-        }),
-        Row::new("refused: full limit, typed", || {
-            let service = BulkheadLayer::new(full(), AnyError).typed().layer(AddOne);
-            Path::shared(move || {
-                drive(service.clone(), identity, |_, r| is_refused(Kind::Limit, r))
-            })
+            let check = gates::both(&circuit, &limit);
+            let inner = BulkheadLayer::new(limit, AnyError).layer(AddOne);
+            let service = BreakerLayer::new(circuit, AnyError).layer(inner);
+            Path::shared(move || calls(service.clone())).checked(check)
         }),
     ]
 }
@@ -98,54 +72,4 @@ fn breaker(circuit: Circuit) -> Path {
     let check = gates::admitted(&circuit);
     let service = BreakerLayer::new(circuit, AnyError).layer(AddOne);
     Path::shared(move || calls(service.clone())).checked(check)
-}
-
-/// With a permit that owns its handle, as a future would need it.
-fn entered(circuit: Circuit) -> Path {
-    let check = gates::admitted(&circuit);
-    let one = move || {
-        let circuit = circuit.clone();
-        repeat(move |n| circuit.try_enter().is_ok_and(|permit| work(permit, n)))
-    };
-    Path::shared(one).checked(check)
-}
-
-/// With a permit that borrows the circuit, as a plain function can.
-fn borrowed(circuit: Circuit) -> Path {
-    let check = gates::admitted(&circuit);
-    let one = move || {
-        let circuit = circuit.clone();
-        repeat(move |n| {
-            let permit = Permit::enter(&circuit, &n, None, &Now::lazy());
-            permit.is_ok_and(|permit| work(permit, n))
-        })
-    };
-    Path::shared(one).checked(check)
-}
-
-fn work<G: orlop_core::Settle>(permit: Permit<G>, n: u64) -> bool {
-    let answer = black_box(n + 1);
-    permit.settle(&Verdict::SUCCESS, &Now::lazy());
-    answer == n + 1
-}
-
-/// Admits nobody, without a call that would have to stay.
-fn full() -> orlop_bulkhead::Limit {
-    orlop_bulkhead::Limit::new(0)
-}
-
-fn is(kind: Kind, rejected: &Rejected) -> bool {
-    rejected.kind() == kind
-}
-
-fn is_refused(kind: Kind, result: Result<u64, Refused<io::Error>>) -> bool {
-    matches!(result, Err(Refused::Rejected(rejected)) if is(kind, &rejected))
-}
-
-fn healthy(circuit: &Circuit, limit: &orlop_bulkhead::Limit, path: Path) -> Path {
-    let (circuit, limit) = (gates::admitted(circuit), gates::empty(limit));
-    path.checked(move |calls| {
-        circuit(calls);
-        limit(calls);
-    })
 }

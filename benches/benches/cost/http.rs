@@ -21,7 +21,8 @@ use tower_service::Service;
 #[derive(Clone, Copy, Debug)]
 pub struct Download;
 
-const FRAME: &[u8] = b"00:00:01.000";
+/// What comes back.
+pub const FRAME: &[u8] = b"00:00:01.000";
 
 impl<B> Service<Request<B>> for Download {
     type Response = Response<Full<Bytes>>;
@@ -47,7 +48,8 @@ where
     drive(service, move |_| Request::new(body()), |_, result| result.is_ok_and(is_whole))
 }
 
-fn is_whole<B: Body<Data = Bytes>>(response: Response<B>) -> bool {
+/// Whether all of it came.
+pub fn is_whole<B: Body<Data = Bytes>>(response: Response<B>) -> bool {
     let (mut body, mut read) = (pin!(response.into_body()), 0);
     while !body.is_end_stream() {
         match now(poll_fn(|cx| body.as_mut().poll_frame(cx))) {
@@ -59,9 +61,18 @@ fn is_whole<B: Body<Data = Bytes>>(response: Response<B>) -> bool {
     read == FRAME.len()
 }
 
+/// The service alone.
+pub const BARE: &str = "http: bare service";
+
 pub fn rows() -> Vec<Row> {
+    let bare = Row::new(BARE, || Path::shared(|| downloads(Download, || ())));
+    let mut rows = vec![bare];
+    rows.extend(guarded().into_iter().map(|row| row.above(BARE)));
+    rows
+}
+
+fn guarded() -> Vec<Row> {
     vec![
-        Row::new("http: bare service", || Path::shared(|| downloads(Download, || ()))),
         Row::new("http guard: circuit, over at the head", || {
             let circuit = gates::consecutive();
             let check = gates::admitted(&circuit);
@@ -76,12 +87,9 @@ pub fn rows() -> Vec<Row> {
         }),
         Row::new("http guard: (circuit, limit), body's end", || {
             let (circuit, limit) = gates::pair();
-            let (admitted, empty) = (gates::admitted(&circuit), gates::empty(&limit));
+            let check = gates::both(&circuit, &limit);
             let service = GuardLayer::http((circuit, limit)).layer(Download);
-            Path::shared(move || downloads(service.clone(), || ())).checked(move |calls| {
-                admitted(calls);
-                empty(calls);
-            })
+            Path::shared(move || downloads(service.clone(), || ())).checked(check)
         }),
     ]
 }

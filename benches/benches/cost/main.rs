@@ -3,26 +3,33 @@
 mod balance;
 mod client;
 mod drive;
+mod functions;
 mod gates;
 mod guards;
 mod http;
 mod peers;
+mod refusals;
 mod retry;
+mod router;
 
+use orlop_benches::Part;
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    let rows = [
+    let breaker = [
         guards::rows(),
-        guards::refusals(),
-        peers::gates(),
+        peers::services(),
+        functions::rows(),
+        peers::functions(),
+        refusals::rows(),
         peers::refusals(),
         http::rows(),
-        balance::rows(),
-        peers::balance(),
-        retry::rows(),
-        peers::retry(),
-        client::rows(),
+        router::rows(),
     ];
-    orlop_benches::main(&rows.into_iter().flatten().collect::<Vec<_>>())
+    orlop_benches::main(&[
+        Part::new("breaker", breaker),
+        Part::new("lb", [balance::rows(), peers::balance()]),
+        Part::new("retry", [retry::rows(), peers::retry()]),
+        Part::new("orlop", [client::rows()]),
+    ])
 }

@@ -1,14 +1,13 @@
 //! The gate that finds a call's circuit.
 
 use crate::{Circuit, Circuits, Ticket};
-use orlop_core::{Again, CallContext, End, Gate, Note, Now, Rejected, Settle};
+use orlop_core::{Again, CallContext, End, Gate, Handle, Note, Now, Rejected, Settle};
 use std::{fmt, hash::Hash, task::Waker};
 
 /// A gate that finds each call's circuit by its request. Made by [`Circuits::keyed`].
 ///
 /// Before it has seen a request it knows no key: it never says that it refuses every call, it cannot say when to ask
 /// again, and an error of the service's readiness counts nowhere.
-#[derive(Clone)]
 pub struct Keyed<K, F> {
     circuits: Circuits<K>,
     key: F,
@@ -29,6 +28,18 @@ impl<K, F> Keyed<K, F> {
     /// The circuits behind.
     pub fn circuits(&self) -> &Circuits<K> {
         &self.circuits
+    }
+}
+
+impl<K, F: Clone> Clone for Keyed<K, F> {
+    fn clone(&self) -> Self {
+        Self { circuits: self.circuits.clone(), key: self.key.clone() }
+    }
+}
+
+impl<K, F: Clone> Handle for Keyed<K, F> {
+    fn lend(&self) -> Self {
+        Self { circuits: self.circuits.lend(), key: self.key.clone() }
     }
 }
 

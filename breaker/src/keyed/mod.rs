@@ -7,7 +7,7 @@ pub use self::gate::{Keyed, KeyedTicket};
 
 use self::shard::{Found, Shard};
 use crate::{Circuit, Observe, Settings, Snapshot, circuit::Plan};
-use orlop_core::Now;
+use orlop_core::{Handle, Now, Striped};
 use std::{
     collections::hash_map::RandomState,
     fmt,
@@ -52,7 +52,7 @@ use std::{
 /// # }
 /// ```
 pub struct Circuits<K> {
-    pool: Arc<Pool<K>>,
+    pool: Striped<Pool<K>>,
 }
 
 struct Pool<K> {
@@ -106,7 +106,7 @@ impl<K> Circuits<K> {
             overflowed: AtomicU64::new(0),
             evicted: AtomicU64::new(0),
         };
-        Self { pool: Arc::new(pool) }
+        Self { pool: Striped::new(pool) }
     }
 
     /// An empty pool of its own with at most so many circuits (from 256 on rounded down to a multiple of 16).
@@ -284,9 +284,15 @@ fn write<K>(shard: &RwLock<Shard<K>>) -> std::sync::RwLockWriteGuard<'_, Shard<K
     shard.write().unwrap_or_else(PoisonError::into_inner)
 }
 
+impl<K> Handle for Circuits<K> {
+    fn lend(&self) -> Self {
+        Self { pool: self.pool.lend() }
+    }
+}
+
 impl<K> Clone for Circuits<K> {
     fn clone(&self) -> Self {
-        Self { pool: Arc::clone(&self.pool) }
+        Self { pool: self.pool.clone() }
     }
 }
 

@@ -90,9 +90,9 @@ async fn neutral_dropped_and_refunded_probes_return_their_slot_and_decide_nothin
     half_open(&circuit).await;
     let ways: [fn(Permit<Circuit>); 4] = [
         drop,
-        |probe| probe.refund(&Now::lazy()),
+        |probe| probe.refund(),
         |probe| end(probe, 'N'),
-        |probe| probe.settle(&Verdict::REFUSED, &Now::lazy()),
+        |probe| probe.settle(Verdict::REFUSED),
     ];
     for way in ways {
         way(circuit.try_enter().unwrap());
@@ -105,7 +105,7 @@ async fn neutral_dropped_and_refunded_probes_return_their_slot_and_decide_nothin
 async fn a_probe_dropped_at_its_deadline_is_a_failure() {
     let circuit = Circuit::new(consecutive(1));
     half_open(&circuit).await;
-    circuit.try_enter().unwrap().settle(&Verdict::TIMED_OUT, &Now::lazy());
+    circuit.try_enter().unwrap().settle(Verdict::TIMED_OUT);
     assert_eq!(circuit.state(), State::Open);
 }
 
@@ -193,7 +193,7 @@ async fn a_body_that_fails_after_a_good_head_is_one_failure_more() {
     for expected in [State::Closed, State::Closed] {
         let mut permit = circuit.try_enter().unwrap();
         permit.note(Note::Head(Some(&Verdict::SUCCESS)), &Now::lazy());
-        permit.settle(&Verdict::BROKEN, &Now::lazy());
+        permit.settle(Verdict::BROKEN);
         assert_eq!(circuit.state(), expected);
         assert_eq!(circuit.snapshot().consecutive_failures(), 1, "its head ended the run");
     }
@@ -203,7 +203,7 @@ async fn a_body_that_fails_after_a_good_head_is_one_failure_more() {
     let mut probe = circuit.try_enter().unwrap();
     probe.note(Note::Head(Some(&Verdict::SUCCESS)), &Now::lazy());
     assert_eq!(circuit.snapshot().probes_in_flight(), 0, "the slot is free from the head on");
-    probe.settle(&Verdict::BROKEN, &Now::lazy());
+    probe.settle(Verdict::BROKEN);
     assert_eq!(circuit.state(), State::Open);
 }
 

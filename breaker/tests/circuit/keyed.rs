@@ -31,7 +31,7 @@ async fn the_gate_finds_the_circuit_by_the_request() {
     let circuits = pool(10).named("hosts");
     let gate = circuits.keyed(|req: &u64| *req);
     let permit = Permit::enter(gate.clone(), &7, None, &Now::lazy()).unwrap();
-    permit.settle(&Verdict::FAILURE, &Now::lazy());
+    permit.settle(Verdict::FAILURE);
     let rejected = gate.enter(&7, None, &Now::lazy()).unwrap_err();
     assert_eq!((rejected.name(), rejected.retry_after()), (Some("hosts"), Some(secs(5))));
     assert!(gate.enter(&8, None, &Now::lazy()).is_ok());
@@ -118,7 +118,7 @@ async fn a_circuit_in_use_outlives_its_entry() {
     let permit = Permit::enter(gate, &1, None, &Now::lazy()).unwrap();
     (2..5).for_each(|key| drop(circuits.get(&key)));
     assert!(circuits.peek(&1).is_none());
-    permit.settle(&Verdict::FAILURE, &Now::lazy());
+    permit.settle(Verdict::FAILURE);
     assert_eq!(circuit.state(), State::Open, "the call settles where it entered");
 }
 

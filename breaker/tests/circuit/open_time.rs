@@ -70,7 +70,7 @@ async fn retry_after_lengthens_the_open_time_within_its_clamp() {
     for (advice, open) in [(1, 5), (5, 5), (20, 20), (1_000_000, 30)] {
         let circuit = Circuit::new(settings.clone());
         let verdict = Verdict::FAILURE.with_retry_after(secs(advice));
-        circuit.try_enter().unwrap().settle(&verdict, &Now::lazy());
+        circuit.try_enter().unwrap().settle(verdict);
         assert_eq!(circuit.try_enter().unwrap_err().retry_after(), Some(secs(open)));
     }
 }
@@ -81,6 +81,6 @@ async fn a_throttled_probe_waits_as_it_was_told() {
     calls(&circuit, "F");
     pass(secs(5)).await;
     let verdict = Verdict::THROTTLED.with_retry_after(secs(12));
-    circuit.try_enter().unwrap().settle(&verdict, &Now::lazy());
+    circuit.try_enter().unwrap().settle(verdict);
     assert_eq!(circuit.try_enter().unwrap_err().retry_after(), Some(secs(12)));
 }

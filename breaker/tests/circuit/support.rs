@@ -79,7 +79,7 @@ pub(crate) fn calls(circuit: &Circuit, script: &str) -> String {
 }
 
 pub(crate) fn end(permit: Permit<Circuit>, letter: char) {
-    permit.settle(&verdict(letter), &Now::lazy());
+    permit.settle(verdict(letter));
 }
 
 pub(crate) async fn pass(time: Duration) {

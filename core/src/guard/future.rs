@@ -41,11 +41,13 @@ pin_project! {
 
 impl<F, G: Settle, O, T, R> ResponseFuture<F, G, O, T, R> {
     /// Follows an admitted call.
+    #[inline]
     pub fn running(inner: F, flight: Flight<G, O>, on_reject: R) -> Self {
         Self { state: State::Running { inner, flight }, on_reject, track: PhantomData }
     }
 
     /// Answers a refused call.
+    #[inline]
     pub fn refused(rejected: Rejected, on_reject: R) -> Self {
         Self { state: State::Refused { rejected: Some(rejected) }, on_reject, track: PhantomData }
     }
@@ -62,6 +64,7 @@ where
 {
     type Output = Result<T::Tracked<G, N>, R::Error>;
 
+    #[inline]
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = self.project();
         match this.state.project() {

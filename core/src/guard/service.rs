@@ -1,6 +1,6 @@
 use super::{Flight, ResponseFuture, flight::note_unready};
 use crate::{
-    AsError, CallContext, Classify, Gate, Lens, NoContext, Now, OnReject, Outcome, Permit,
+    AsError, CallContext, Classify, Gate, Handle, Lens, NoContext, Now, OnReject, Outcome, Permit,
     Rejected, Track,
 };
 use std::{
@@ -61,7 +61,7 @@ impl<S, G, C, T, R, L> Guard<S, G, C, T, R, L> {
 impl<Req, S, G, C, T, R, L> Service<Req> for Guard<S, G, C, T, R, L>
 where
     S: Service<Req>,
-    G: Gate<Req> + Clone,
+    G: Gate<Req> + Handle,
     C: Classify<Req>,
     C::Call: Outcome<S::Response>,
     T: Track<S::Response>,
@@ -72,6 +72,7 @@ where
     type Error = R::Error;
     type Future = ResponseFuture<S::Future, G, C::Call, T, R>;
 
+    #[inline]
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
         if let Some(rejected) = self.gate.refusing(&Now::lazy()) {
             // Whether promised before or not, this is the newest advice.
@@ -83,23 +84,28 @@ where
             note_unready(&self.gate, self.on_reject.view(&error));
             error
         });
-        match inner {
-            // The gate would let the call in and the service take it: nothing is left to refuse for.
-            Poll::Ready(Ok(())) => self.promised = None,
-            // Ready stays ready until `call`: the promised refusal still stands.
-            Poll::Pending if self.promised.is_some() => return Poll::Ready(Ok(())),
-            Poll::Pending | Poll::Ready(Err(_)) => {}
+        if self.promised.is_some() {
+            match inner {
+                // The gate would let the call in and the service take it: nothing is left to refuse for.
+                Poll::Ready(Ok(())) => self.promised = None,
+                // Ready stays ready until `call`: the promised refusal still stands.
+                Poll::Pending => return Poll::Ready(Ok(())),
+                Poll::Ready(Err(_)) => {}
+            }
         }
         inner
     }
 
+    #[inline]
     fn call(&mut self, req: Req) -> Self::Future {
         let call = self.lens.get(&req);
-        if let Some(rejected) = self.promised.take() {
+        if self.promised.is_some()
+            && let Some(rejected) = self.promised.take()
+        {
             let rejected = rejected.stamped(call.and_then(CallContext::attempt_id));
             return ResponseFuture::refused(rejected, self.on_reject.clone());
         }
-        match Permit::enter(self.gate.clone(), &req, call, &Now::lazy()) {
+        match Permit::enter(self.gate.lend(), &req, call, &Now::lazy()) {
             Ok(permit) => {
                 let mut flight = Flight::new(permit, &self.classify, &req, call);
                 let future = flight.run(|| self.inner.call(req));
@@ -110,12 +116,13 @@ where
     }
 }
 
-// A clone starts unready: a refusal promised to one handle is not owed to the other.
-impl<S: Clone, G: Clone, C: Clone, T, R: Clone, L: Clone> Clone for Guard<S, G, C, T, R, L> {
+// A clone starts unready: a refusal promised to one handle is not owed to the other. Servers clone a service for each request,
+// so its gate is lent, as to a call.
+impl<S: Clone, G: Handle, C: Clone, T, R: Clone, L: Clone> Clone for Guard<S, G, C, T, R, L> {
     fn clone(&self) -> Self {
         Self::new(
             self.inner.clone(),
-            self.gate.clone(),
+            self.gate.lend(),
             self.classify.clone(),
             self.on_reject.clone(),
             self.lens.clone(),

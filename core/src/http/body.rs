@@ -48,7 +48,7 @@ impl<B: Body> Track<Response<B>> for OnBodyEnd {
     ) -> Self::Tracked<G, N> {
         let mut tail = Tail { owed: None, running: false };
         if res.body().is_end_stream() {
-            permit.settle(&head.at(BodyEnd::Complete), now);
+            permit.settle_at(&head.at(BodyEnd::Complete), now);
         } else {
             permit.note(Note::Head(head.known()), now);
             tail.owed = Some((permit, head));
@@ -65,7 +65,7 @@ impl<B: Body> Track<Response<B>> for OnBodyEnd {
 impl<G: Settle, N: AtEnd> Tail<G, N> {
     fn pay(&mut self, end: BodyEnd<'_>) {
         if let Some((permit, head)) = self.owed.take() {
-            permit.settle(&head.at(end), &Now::lazy());
+            permit.settle(head.at(end));
         }
     }
 }
@@ -74,7 +74,7 @@ impl<G: Settle, N: AtEnd> Drop for Tail<G, N> {
     fn drop(&mut self) {
         if self.running {
             if let Some((permit, _)) = self.owed.take() {
-                permit.settle(&Verdict::BROKEN, &Now::lazy());
+                permit.settle(Verdict::BROKEN);
             }
         } else {
             self.pay(BodyEnd::Dropped);

@@ -2,7 +2,7 @@
 #![allow(dead_code)] // each test file uses its part
 
 use orlop_core::{
-    Again, CallContext, Class, End, Gate, Kind, Note, Now, Rejected, Settle, Verdict,
+    Again, CallContext, Class, End, Gate, Handle, Kind, Note, Now, Rejected, Settle, Verdict,
 };
 use std::{
     sync::{Arc, Mutex},
@@ -86,6 +86,8 @@ impl Recorder {
         }
     }
 }
+
+impl Handle for Recorder {}
 
 impl Settle for Recorder {
     type Ticket = u32;

@@ -3,8 +3,8 @@
 
 use futures_core::Stream;
 use orlop_lb::core::{
-    Addr, Again, BoxError, CallContext, End, Endpoint, Gate, Health, Kind, Note, Now, Rejected,
-    Settle, Update,
+    Addr, Again, BoxError, CallContext, End, Endpoint, Gate, Handle, Health, Kind, Note, Now,
+    Rejected, Settle, Update,
 };
 use std::{
     collections::BTreeMap,
@@ -226,6 +226,8 @@ impl Switch {
         self.0.refunded.load(Ordering::Relaxed)
     }
 }
+
+impl Handle for Switch {}
 
 impl Settle for Switch {
     type Ticket = ();

@@ -180,10 +180,7 @@ async fn an_open_circuits_refusal_of_this_attempt_is_tried_again_even_for_post()
     for respond in [false, true] {
         let circuit = Circuit::new(Settings::default());
         for _ in 0..5 {
-            circuit
-                .try_enter()
-                .unwrap()
-                .settle(&orlop::core::Verdict::FAILURE, &orlop::core::Now::lazy());
+            circuit.try_enter().unwrap().settle(orlop::core::Verdict::FAILURE);
         }
         let begun = tokio::time::Instant::now();
         let (policy, acted, answer) = retried(&circuit, respond).await;

@@ -3,7 +3,8 @@
 #![allow(dead_code)]
 
 use orlop_retry::core::{
-    Addr, Again, BoxError, CallContext, End, Endpoint, Gate, Note, Now, Rejected, Settle, Verdict,
+    Addr, Again, BoxError, CallContext, End, Endpoint, Gate, Handle, Note, Now, Rejected, Settle,
+    Verdict,
 };
 use std::{
     future::{Ready, pending, ready},
@@ -138,6 +139,8 @@ impl Ends {
         self.0.lock().unwrap().clone()
     }
 }
+
+impl Handle for Ends {}
 
 impl Settle for Ends {
     type Ticket = ();

@@ -1,4 +1,4 @@
-use orlop_core::{Again, CallContext, End, Gate, Kind, Note, Now, Rejected, Settle};
+use orlop_core::{Again, CallContext, End, Gate, Handle, Kind, Note, Now, Rejected, Settle};
 use std::{
     sync::{
         Arc,
@@ -34,6 +34,8 @@ impl OpenHours {
         if into < self.open { Duration::ZERO } else { self.period - into }
     }
 }
+
+impl Handle for OpenHours {}
 
 impl Settle for OpenHours {
     type Ticket = ();

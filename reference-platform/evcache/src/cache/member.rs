@@ -67,7 +67,7 @@ where
             Err(_) => Err(NodeError::TimedOut),
         };
         let verdict = outcome.as_ref().err().map_or(Verdict::SUCCESS, NodeError::verdict);
-        permit.settle(&verdict, &Now::lazy());
+        permit.settle(verdict);
         if outcome.is_err() {
             self.count(|c| &c.errors);
         }

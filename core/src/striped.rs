@@ -1,0 +1,236 @@
+//! A shared value whose handles do not meet at one reference count.
+
+use crate::Handle;
+use std::{
+    cell::Cell,
+    fmt,
+    ops::Deref,
+    sync::{
+        Arc, OnceLock, Weak,
+        atomic::{AtomicUsize, Ordering::Relaxed},
+    },
+};
+
+/// How many stripes there are: threads beyond that share them.
+pub const STRIPES: usize = 8;
+
+/// The stripe of the calling thread, below [`STRIPES`].
+///
+/// For counters that all threads write: with one for each stripe, on a cache line of its own, threads do not wait for
+/// each other. Threads take stripes in turn, in the order in which they first ask.
+#[inline]
+pub fn stripe() -> usize {
+    static NEXT: AtomicUsize = AtomicUsize::new(0);
+    const NONE: usize = usize::MAX;
+    thread_local!(static STRIPE: Cell<usize> = const { Cell::new(NONE) });
+    STRIPE.with(|stripe| {
+        if stripe.get() == NONE {
+            // Relaxed: any number will do.
+            stripe.set(NEXT.fetch_add(1, Relaxed) % STRIPES);
+        }
+        stripe.get()
+    })
+}
+
+/// An `Arc` with a reference count for each stripe, so that handles taken and dropped on several threads do not pass one
+/// cache line around.
+///
+/// A clone keeps the counts of all stripes alive; [`lend`](Handle::lend) gives a handle that counts in the calling thread's
+/// stripe and is meant for a call, or for a clone of a service. When all clones are gone, lent handles keep the value alive
+/// and lend further ones, which then count where the lender counts, as an `Arc` would.
+///
+/// # Cost
+///
+/// To lend: a thread-local number, a comparison, and one uncontended read-modify-write; to drop: another. On a thread whose
+/// stripe is not the lender's, one more read-modify-write and a few loads. Reading goes through two pointers. 256 bytes for
+/// each stripe in use.
+///
+/// # Examples
+///
+/// ```
+/// use orlop_core::{Handle, Striped};
+///
+/// let owner = Striped::new(7);
+/// let lent = owner.lend();
+/// drop(owner);
+/// assert_eq!(*lent, 7);
+/// ```
+pub struct Striped<T> {
+    stripe: Arc<Stripe<T>>,
+    /// `None` in lent handles.
+    owner: Option<Arc<Owner<T>>>,
+}
+
+/// Its `Arc`'s count is the only thing that is written for each call, so it has a pair of cache lines to itself (processors
+/// fetch two at a time).
+#[repr(align(128))]
+struct Stripe<T> {
+    number: usize,
+    whole: Arc<Whole<T>>,
+}
+
+struct Whole<T> {
+    value: T,
+    /// `None`: all handles count in one place.
+    table: Option<Box<Table<T>>>,
+}
+
+/// The way from any handle to the others' stripes. It keeps none of them alive, else the value would keep itself alive.
+struct Table<T> {
+    stripes: [OnceLock<Weak<Stripe<T>>>; STRIPES],
+    owner: OnceLock<Weak<Owner<T>>>,
+}
+
+/// Keeps each stripe, once made, for as long as there is a clone.
+struct Owner<T> {
+    stripes: [OnceLock<Arc<Stripe<T>>>; STRIPES],
+}
+
+impl<T> Striped<T> {
+    /// A value with a count for each stripe, made when a thread first needs it.
+    pub fn new(value: T) -> Self {
+        let table = Table { stripes: [const { OnceLock::new() }; STRIPES], owner: OnceLock::new() };
+        let whole = Arc::new(Whole { value, table: Some(Box::new(table)) });
+        let owner = Arc::new(Owner { stripes: [const { OnceLock::new() }; STRIPES] });
+        if let Some(table) = &whole.table {
+            // It is empty: we made it.
+            let _ = table.owner.set(Arc::downgrade(&owner));
+        }
+        let stripe = owner.stripe(stripe(), &whole);
+        Self { stripe, owner: Some(owner) }
+    }
+
+    /// A value with one count, as an `Arc` has: small, for values of which there are many.
+    pub fn single(value: T) -> Self {
+        let whole = Arc::new(Whole { value, table: None });
+        Self { stripe: Arc::new(Stripe { number: 0, whole }), owner: None }
+    }
+
+    /// Whether two handles are of one value.
+    pub fn ptr_eq(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.stripe.whole, &other.stripe.whole)
+    }
+
+    #[cold]
+    fn elsewhere(&self, number: usize) -> Arc<Stripe<T>> {
+        let whole = &self.stripe.whole;
+        let found = whole.table.as_ref().and_then(|table| match table.stripes[number].get() {
+            Some(stripe) => stripe.upgrade(),
+            None => {
+                let owner = table.owner.get().and_then(Weak::upgrade)?;
+                Some(owner.stripe(number, whole))
+            }
+        });
+        found.unwrap_or_else(|| Arc::clone(&self.stripe))
+    }
+}
+
+impl<T> Owner<T> {
+    fn stripe(&self, number: usize, whole: &Arc<Whole<T>>) -> Arc<Stripe<T>> {
+        let make = || Arc::new(Stripe { number, whole: Arc::clone(whole) });
+        let stripe = self.stripes[number].get_or_init(make);
+        if let Some(table) = &whole.table {
+            // An error only says that another thread was faster with the same one.
+            let _ = table.stripes[number].set(Arc::downgrade(stripe));
+        }
+        Arc::clone(stripe)
+    }
+}
+
+impl<T> Handle for Striped<T> {
+    #[inline]
+    fn lend(&self) -> Self {
+        let number = stripe();
+        let stripe = if self.stripe.number == number {
+            Arc::clone(&self.stripe)
+        } else {
+            self.elsewhere(number)
+        };
+        Self { stripe, owner: None }
+    }
+}
+
+impl<T> Clone for Striped<T> {
+    fn clone(&self) -> Self {
+        Self { stripe: Arc::clone(&self.stripe), owner: self.owner.clone() }
+    }
+}
+
+impl<T> Deref for Striped<T> {
+    type Target = T;
+
+    #[inline]
+    fn deref(&self) -> &T {
+        &self.stripe.whole.value
+    }
+}
+
+impl<T: fmt::Debug> fmt::Debug for Striped<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        (**self).fmt(f)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::thread;
+
+    struct Dropped(Arc<AtomicUsize>);
+
+    impl Drop for Dropped {
+        fn drop(&mut self) {
+            self.0.fetch_add(1, Relaxed);
+        }
+    }
+
+    #[test]
+    fn the_value_goes_with_its_last_handle_whatever_the_order() {
+        for (owner_first, single) in [(true, false), (false, false), (true, true)] {
+            let drops = Arc::new(AtomicUsize::new(0));
+            let value = Dropped(Arc::clone(&drops));
+            let owner = if single { Striped::single(value) } else { Striped::new(value) };
+            let other = owner.clone();
+            let lent: Vec<_> = thread::scope(|scope| {
+                let threads: Vec<_> = (0..3).map(|_| scope.spawn(|| owner.lend())).collect();
+                threads.into_iter().map(|thread| thread.join().unwrap()).collect()
+            });
+            let again: Vec<_> = lent.iter().map(Striped::lend).collect();
+            if owner_first {
+                drop((owner, other));
+                let orphans: Vec<_> = again.iter().map(Striped::lend).collect();
+                drop(lent);
+                drop(again);
+                assert_eq!(drops.load(Relaxed), 0, "a lent handle keeps it");
+                drop(orphans);
+            } else {
+                drop((lent, again, owner));
+                assert_eq!(drops.load(Relaxed), 0, "a clone keeps it");
+                drop(other);
+            }
+            assert_eq!(drops.load(Relaxed), 1);
+        }
+    }
+
+    #[test]
+    fn a_handle_lent_on_another_thread_counts_in_that_threads_stripe() {
+        let owner = Striped::new(());
+        let here = owner.lend();
+        thread::scope(|scope| {
+            scope.spawn(|| {
+                let (first, second) = (owner.lend(), here.lend());
+                assert_eq!(first.stripe.number, stripe());
+                assert!(Arc::ptr_eq(&first.stripe, &second.stripe), "the same by either way");
+            });
+        });
+        assert!(Arc::ptr_eq(&here.stripe, &owner.stripe));
+    }
+
+    #[test]
+    fn a_value_of_one_count_has_one() {
+        let owner = Striped::single(());
+        thread::scope(|scope| {
+            scope.spawn(|| assert!(Arc::ptr_eq(&owner.stripe, &owner.lend().stripe)));
+        });
+    }
+}
