@@ -18,12 +18,31 @@ pub struct Orphaned {
     source: Rejected,
 }
 
+/// No endpoint admitted the call. It names the endpoint that may admit one soonest, and what its gate said.
+///
+/// Its source is the [`Rejected`] of kind [`AllRefused`](Kind::AllRefused) that it stands for.
+#[derive(Debug)]
+pub struct AllRefused {
+    by: Refused,
+    source: Rejected,
+}
+
+/// What an endpoint's gate said.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Refused {
+    pub(crate) endpoint: Endpoint,
+    pub(crate) rejected: Rejected,
+}
+
 /// Why a call has no endpoint.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Refusal {
     Unresolved,
-    Empty { retry_after: Option<Duration> },
-    Refused { retry_after: Option<Duration> },
+    Empty {
+        retry_after: Option<Duration>,
+    },
+    /// Nobody at all where there was nobody to ask.
+    Refused(Option<Refused>),
     Orphaned,
 }
 
@@ -64,6 +83,32 @@ impl Error for EndpointError {
     }
 }
 
+// ===== impl AllRefused =====
+
+impl AllRefused {
+    /// The endpoint that may admit a call soonest, as far as the gates say; else the first that was asked.
+    pub fn endpoint(&self) -> &Endpoint {
+        &self.by.endpoint
+    }
+
+    /// What its gate said.
+    pub fn by(&self) -> &Rejected {
+        &self.by.rejected
+    }
+}
+
+impl fmt::Display for AllRefused {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} refused: {}", self.by.endpoint.id(), self.by.rejected)
+    }
+}
+
+impl Error for AllRefused {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        Some(&self.source)
+    }
+}
+
 // ===== impl Orphaned =====
 
 impl fmt::Display for Orphaned {
@@ -88,21 +133,24 @@ impl Refusal {
         name: Option<&Arc<str>>,
         attempt: Option<AttemptId>,
     ) -> BoxError {
-        let (kind, retry_after) = match self {
+        let (kind, retry_after) = match &self {
             Self::Unresolved | Self::Orphaned => (Kind::NoEndpoints, None),
-            Self::Empty { retry_after } => (Kind::NoEndpoints, retry_after),
-            Self::Refused { retry_after } => (Kind::AllRefused, retry_after),
+            Self::Empty { retry_after } => (Kind::NoEndpoints, *retry_after),
+            Self::Refused(by) => {
+                (Kind::AllRefused, by.as_ref().and_then(|by| by.rejected.retry_after()))
+            }
         };
-        let mut rejected = Rejected::new(kind).stamped(attempt);
+        let mut source = Rejected::new(kind).stamped(attempt);
         if let Some(name) = name {
-            rejected = rejected.named(Arc::clone(name));
+            source = source.named(Arc::clone(name));
         }
         if let Some(wait) = retry_after {
-            rejected = rejected.with_retry_after(wait);
+            source = source.with_retry_after(wait);
         }
         match self {
-            Self::Orphaned => Orphaned { source: rejected }.into(),
-            _ => rejected.into(),
+            Self::Orphaned => Orphaned { source }.into(),
+            Self::Refused(Some(by)) => AllRefused { by, source }.into(),
+            Self::Unresolved | Self::Empty { .. } | Self::Refused(None) => source.into(),
         }
     }
 }

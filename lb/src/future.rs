@@ -92,7 +92,7 @@ where
         let link = || Link { shared: Arc::clone(shared), rebinds, passed: Vec::new(), rng };
         let (state, link) = match bound {
             Ok(bound) => (State::bound(req, bound), (rebinds > 0).then(link)),
-            Err(refusal) if shared.patience(refusal) > Duration::ZERO => {
+            Err(refusal) if shared.patience(&refusal) > Duration::ZERO => {
                 let wait = Box::pin(Wait::new(&shared.published));
                 (State::Waiting { req, wait }, Some(link()))
             }

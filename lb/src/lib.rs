@@ -23,7 +23,8 @@
 //! the degraded. Draining and unhealthy ones take calls only if there is nobody else in the set.
 //!
 //! A refusal is a [`Rejected`](core::Rejected) with the time to come back, bound to the attempt, so a retry knows that
-//! nothing was sent. Any other error is an [`EndpointError`]: it names the endpoint and keeps the cause.
+//! nothing was sent; where gates refused it is the source of an [`AllRefused`], which names one and what it said. Any other
+//! error is an [`EndpointError`]: it names the endpoint and keeps the cause.
 //!
 //! # Examples
 //!
@@ -154,7 +155,7 @@ mod wait;
 pub use self::{
     balance::{Balance, Picked},
     builder::Builder,
-    error::{EndpointError, Orphaned},
+    error::{AllRefused, EndpointError, Orphaned},
     estimate::{Estimate, Reading, Scale},
     fixed::{Fixed, fixed},
     future::ResponseFuture,

@@ -2,11 +2,12 @@
 
 use crate::{
     Load, Node, Settings, Tried,
+    error::Refused,
     order::first_to_admit,
     snapshot::{Failing, Staleness},
 };
 use fastrand::Rng;
-use orlop_core::{CallContext, Endpoint, Gate, Health, Now, Permit, Picks};
+use orlop_core::{CallContext, Endpoint, Gate, Health, Now, Permit, Picks, Rejected};
 use std::{ops::Range, ptr, sync::Arc, time::Duration};
 
 /// One endpoint in the set, with what discovery last said of it.
@@ -37,12 +38,12 @@ pub(crate) struct Avoid<'a> {
 }
 
 /// Why nothing was picked.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Nothing {
     /// There is no endpoint to ask.
     Empty { retry_after: Option<Duration> },
-    /// All that were asked refused.
-    Refused { retry_after: Option<Duration> },
+    /// All that were asked refused; with the refusal that ends soonest.
+    Refused(Option<Refused>),
 }
 
 /// Healthy here, healthy elsewhere, degraded here, degraded elsewhere, and those that should take no calls.
@@ -118,24 +119,27 @@ impl<S, G> Set<S, G> {
     }
 
     /// Picks an endpoint whose gate admits the call.
-    pub(crate) fn pick<Req: ?Sized>(
-        &self,
+    pub(crate) fn pick<'a, Req: ?Sized>(
+        &'a self,
         settings: &Settings,
         req: &Req,
         call: Option<&CallContext>,
         avoid: &Avoid<'_>,
         now: &Now,
         rng: &mut Rng,
-    ) -> Result<(&Entry<S, G>, Permit<Arc<Node<G>>>), Nothing>
+    ) -> Result<(&'a Entry<S, G>, Permit<Arc<Node<G>>>), Nothing>
     where
         G: Gate<Req>,
     {
-        let mut retry_after = None;
-        let mut ask = |entry: &Entry<S, G>| match entry.node.enter(req, call, now) {
+        let mut refused: Option<(&Entry<S, G>, Rejected)> = None;
+        let mut ask = |entry: &'a Entry<S, G>| match entry.node.enter(req, call, now) {
             Ok(ticket) => Some(Permit::new(Arc::clone(&entry.node), ticket)),
             Err(rejected) => {
                 entry.node.count_refusal();
-                retry_after = sooner(retry_after, rejected.retry_after());
+                let best = refused.as_ref().map(|(_, best)| best.retry_after());
+                if best.is_none_or(|best| is_sooner(rejected.retry_after(), best)) {
+                    refused = Some((entry, rejected));
+                }
                 None
             }
         };
@@ -159,7 +163,10 @@ impl<S, G> Set<S, G> {
             let next = self.failing.iter().map(|failing| failing.retry_at).min();
             Nothing::Empty { retry_after: next.map(|at| at.saturating_duration_since(now.get())) }
         } else {
-            Nothing::Refused { retry_after }
+            Nothing::Refused(refused.map(|(entry, rejected)| {
+                let rejected = rejected.stamped(call.and_then(CallContext::attempt_id));
+                Refused { endpoint: entry.endpoint.clone(), rejected }
+            }))
         })
     }
 }
@@ -216,9 +223,11 @@ fn load<S, G>(entry: &Entry<S, G>, now: &Now) -> Load {
     entry.node.load(entry.endpoint.weight(), now)
 }
 
-pub(crate) fn sooner(a: Option<Duration>, b: Option<Duration>) -> Option<Duration> {
+/// Whether advice `a` ends sooner than `b`. None is later than any.
+fn is_sooner(a: Option<Duration>, b: Option<Duration>) -> bool {
     match (a, b) {
-        (Some(a), Some(b)) => Some(a.min(b)),
-        (a, b) => a.or(b),
+        (Some(a), Some(b)) => a < b,
+        (a, None) => a.is_some(),
+        (None, Some(_)) => false,
     }
 }

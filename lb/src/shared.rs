@@ -59,7 +59,7 @@ impl<S, G, C, L> Shared<S, G, C, L> {
             }
             Err(Nothing::Empty { .. }) if !set.staleness.resolved => Err(Refusal::Unresolved),
             Err(Nothing::Empty { retry_after }) => Err(Refusal::Empty { retry_after }),
-            Err(Nothing::Refused { retry_after }) => Err(Refusal::Refused { retry_after }),
+            Err(Nothing::Refused(by)) => Err(Refusal::Refused(by)),
         }
     }
 
@@ -83,22 +83,33 @@ impl<S, G, C, L> Shared<S, G, C, L> {
     }
 
     /// How long a call that met `refusal` may wait in all.
-    pub(crate) fn patience(&self, refusal: Refusal) -> Duration {
+    pub(crate) fn patience(&self, refusal: &Refusal) -> Duration {
         match refusal {
             Refusal::Unresolved => self.settings.wait_for_endpoints,
-            Refusal::Refused { .. } => self.settings.wait_when_refused,
+            Refusal::Refused(_) => self.settings.wait_when_refused,
             Refusal::Empty { .. } | Refusal::Orphaned => Duration::ZERO,
         }
     }
 
     /// Asks the gates to wake the caller when one of them may admit.
-    pub(crate) fn wake<Req>(&self, waker: &Waker, now: &Now) -> Again
+    pub(crate) fn wake<Req>(&self, waker: &Waker, now: &Now) -> Woken
     where
         G: Gate<Req>,
     {
         let set = self.published.set();
-        set.candidates()
-            .map(|entry| entry.node.wake(waker, now))
-            .fold(Again::Never, Again::or_sooner)
+        let mut woken = Woken { next: Again::Never, by_all: true };
+        for entry in set.candidates() {
+            let again = entry.node.wake(waker, now);
+            woken.by_all &= again != Again::Never;
+            woken.next = woken.next.or_sooner(again);
+        }
+        woken
     }
+}
+
+/// What the gates said when they were asked to wake a caller.
+pub(crate) struct Woken {
+    pub(crate) next: Again,
+    /// Whether each of them will, or has named a time.
+    pub(crate) by_all: bool,
 }

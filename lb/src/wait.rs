@@ -34,6 +34,9 @@ pin_project! {
 /// Gates may wake somebody else, or nobody (a throttle cannot foresee when it admits), so a waiting call also asks of
 /// its own accord this often.
 const ASK_EVERY: Duration = Duration::from_millis(50);
+/// A gate that has room wakes nobody, and may have none again when it is asked: who takes its slot in between leaves us
+/// with neither slot nor waker. So both are tried so often; a caller who loses each time is left to `ASK_EVERY`.
+const ROUNDS: usize = 3;
 /// The timer's own resolution: a gate that names a time in the past must not make us spin.
 const AT_LEAST: Duration = Duration::from_millis(1);
 
@@ -67,20 +70,26 @@ impl Wait {
             let now = Instant::now();
             let until = this
                 .since
-                .checked_add(shared.patience(refusal))
+                .checked_add(shared.patience(&refusal))
                 .map_or(deadline, |end| Some(deadline.map_or(end, |deadline| deadline.min(end))));
             if until.is_some_and(|until| now >= until) {
                 return Poll::Ready(Err(refusal));
             }
             let mut next = until.unwrap_or(now + Duration::from_secs(3600));
-            if let Refusal::Refused { .. } = refusal {
+            if let Refusal::Refused(_) = refusal {
                 next = next.min(now + ASK_EVERY);
-                if let Again::At(at) = shared.wake::<Req>(cx.waker(), &Now::at(now)) {
-                    next = next.min(at.max(now + AT_LEAST));
-                }
-                // What was freed between the refusal and the registration woke nobody.
-                if let Ok(bound) = shared.bind(req, &[], rng) {
-                    return Poll::Ready(Ok(bound));
+                for _ in 0..ROUNDS {
+                    let woken = shared.wake::<Req>(cx.waker(), &Now::at(now));
+                    if let Again::At(at) = woken.next {
+                        next = next.min(at.max(now + AT_LEAST));
+                    }
+                    // What was freed between the refusal and the registration woke nobody.
+                    if let Ok(bound) = shared.bind(req, &[], rng) {
+                        return Poll::Ready(Ok(bound));
+                    }
+                    if woken.by_all {
+                        break;
+                    }
                 }
             }
             if let Some(timer) = this.timer.as_mut().as_pin_mut() {

@@ -3,10 +3,9 @@
 mod support;
 
 use orlop_lb::{
-    Balance, EndpointError, Policy, Settings, Tried,
+    AllRefused, Balance, EndpointError, Policy, Settings, Tried,
     core::{
-        AnyError, Attempt, BoxError, CallContext, Endpoint, Health, Kind, Now, Rejected, Update,
-        Verdict,
+        AnyError, Attempt, BoxError, CallContext, Endpoint, Health, Kind, Rejected, Update, Verdict,
     },
     fixed,
 };
@@ -73,6 +72,12 @@ async fn all_refused_names_the_earliest_time_to_come_back() {
     assert_eq!(rejected.retry_after(), Some(Duration::from_secs(3)), "b comes back first");
     assert_eq!(rejected.name(), Some("playback"));
     assert!(Rejected::unsent(&*error, id), "nothing of this attempt was sent");
+
+    let refused: &AllRefused = error.downcast_ref().expect("it says who refused");
+    assert_eq!(refused.endpoint().id().as_str(), "b");
+    assert_eq!(refused.by().kind(), Kind::Circuit, "the gate's own refusal");
+    assert_eq!(refused.by().attempt(), Some(id));
+    assert_eq!(refused.to_string(), "b refused: circuit open, retry after 3s");
 }
 
 #[tokio::test(start_paused = true)]
