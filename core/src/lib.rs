@@ -46,6 +46,7 @@
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
 mod call;
+pub mod cause;
 mod classify;
 mod endpoint;
 mod gate;

@@ -2,7 +2,7 @@
 
 use crate::{Estimate, Load, Reading, Scale, Settings};
 use orlop_core::{
-    Again, CallContext, Class, End, Endpoint, Gate, Note, Now, Rejected, Settle, Verdict,
+    Again, CallContext, Class, End, Endpoint, Gate, Note, Now, Rejected, Settle, Verdict, cause,
 };
 use std::{
     fmt,
@@ -169,6 +169,9 @@ impl<G: Settle> Settle for Node<G> {
         // First, so that a gate that panics leaves no call in flight behind.
         self.in_flight.fetch_sub(1, Ordering::Relaxed);
         if let End::Verdict(verdict) = end {
+            if verdict.is_dropped() {
+                cause::was_at(&self.endpoint);
+            }
             self.learn(&mut ticket, Some(verdict), now);
         }
         self.gate.end(ticket.gate, end, now);

@@ -4,7 +4,7 @@ mod support;
 
 use orlop_lb::{
     Balance, Settings,
-    core::{AnyError, Attempt, CallContext, Endpoint, NotSent, Rejected},
+    core::{AnyError, Attempt, CallContext, Endpoint, NotSent, Rejected, cause},
     fixed,
 };
 use std::{panic::AssertUnwindSafe, time::Duration};
@@ -49,6 +49,24 @@ async fn in_flight_returns_to_zero_wherever_a_call_is_dropped() {
         drop(future);
         assert_eq!((in_flight(&balance), switches.of("a").inside()), (0, 0), "{act:?}");
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_gives_a_call_up_learns_where_it_was() {
+    let (world, switches) = (World::default(), Switches::default());
+    let mut balance = one(&world, &switches, &["a"]).await;
+    for act in [Act::Pending, Act::Hang] {
+        world.set("a", act);
+        let mut future = task::spawn(balance.call("x"));
+        assert_pending!(future.poll());
+        let at = cause::given_up(|| drop(future)).map(|endpoint| endpoint.id().to_string());
+        assert_eq!(at.as_deref(), Some("a"), "{act:?}");
+    }
+    // Over already: there was nothing to give up.
+    world.set("a", Act::Answer);
+    let mut future = task::spawn(balance.call("x"));
+    assert!(future.poll().is_ready());
+    assert!(cause::given_up(|| drop(future)).is_none());
 }
 
 #[tokio::test(start_paused = true)]

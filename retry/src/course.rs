@@ -6,7 +6,7 @@ use crate::{
     policy::Count,
 };
 use orlop_core::{
-    Attempt, AttemptId, BoxError, CallContext, Endpoint, Kind, NotSent, Rejected, Verdict,
+    Attempt, AttemptId, BoxError, CallContext, Endpoint, Kind, NotSent, Rejected, Verdict, cause,
 };
 use std::time::Duration;
 use tokio::time::Instant;
@@ -28,6 +28,10 @@ pub(crate) struct Course<K> {
     picked: usize,
     /// Whether no attempt so far was sent.
     all_unsent: bool,
+    /// Whether the budget did not pay for another attempt.
+    withheld: bool,
+    /// Where the attempt was when it was given up.
+    left: Option<Endpoint>,
     rng: Option<fastrand::Rng>,
 }
 
@@ -76,6 +80,8 @@ impl<Kept> Course<Kept> {
             until: None,
             picked: 0,
             all_unsent: true,
+            withheld: false,
+            left: None,
             rng: None,
         })
     }
@@ -145,6 +151,7 @@ impl<Kept> Course<Kept> {
         }
         if next == Next::Paid && !self.policy.budget().withdraw_at(now) {
             self.policy.count(Count::Withheld);
+            self.withheld = true;
             return None;
         }
         let sent = if number + 1 == self.settings.max_attempts.get() {
@@ -161,6 +168,7 @@ impl<Kept> Course<Kept> {
         };
         self.policy.count(if next == Next::Paid { Count::Paid } else { Count::Unsent });
         self.picked = self.picks();
+        self.left = None;
         self.attempt = self.attempt.following();
         Some((sent, wait))
     }
@@ -199,10 +207,19 @@ impl<Kept> Course<Kept> {
         self.attempt.picks().map_or(0, |picks| picks.endpoints().len())
     }
 
+    /// Gives the attempt up: `give_up` drops it.
+    pub(crate) fn leave(&mut self, give_up: impl FnOnce()) {
+        self.left = cause::given_up(give_up);
+    }
+
     /// The error of the call, after its last attempt.
     pub(crate) fn error(&self, error: BoxError) -> BoxError {
-        let error: BoxError =
-            AttemptError::new(self.attempt.number(), self.endpoint(), error).into();
+        let repeats = self.attempt.picks().is_some();
+        let max_attempts = if repeats { self.settings.max_attempts.get() } else { 1 };
+        let error = AttemptError::new(self.attempt.number(), max_attempts, error)
+            .at(self.endpoint().or_else(|| self.left.clone()))
+            .withheld(self.withheld);
+        let error: BoxError = error.into();
         match self.context.attempt_id() {
             // Our attempts' ids mean nothing to a retry further out; that none was sent, does.
             Some(outer) if self.all_unsent => NotSent::new(Some(outer), error).into(),

@@ -7,6 +7,8 @@ use std::{error::Error, fmt, time::Duration};
 #[derive(Debug)]
 pub struct AttemptError {
     attempt: u32,
+    max_attempts: u32,
+    withheld: bool,
     endpoint: Option<Endpoint>,
     source: BoxError,
 }
@@ -19,16 +21,36 @@ pub struct TimedOut {
 }
 
 impl AttemptError {
-    pub(crate) fn new(attempt: u32, endpoint: Option<Endpoint>, source: BoxError) -> Self {
-        Self { attempt, endpoint, source }
+    pub(crate) fn new(attempt: u32, max_attempts: u32, source: BoxError) -> Self {
+        Self { attempt, max_attempts, withheld: false, endpoint: None, source }
     }
 
-    /// The attempt, 1 for the first.
+    pub(crate) fn at(mut self, endpoint: Option<Endpoint>) -> Self {
+        self.endpoint = endpoint;
+        self
+    }
+
+    pub(crate) fn withheld(mut self, withheld: bool) -> Self {
+        self.withheld = withheld;
+        self
+    }
+
+    /// The attempt, 1 for the first. It was the last, so there were as many.
     pub fn attempt(&self) -> u32 {
         self.attempt
     }
 
-    /// Where it went, if a balancer recorded it.
+    /// How many attempts the call might have had: 1 where it was not to be tried again.
+    pub fn max_attempts(&self) -> u32 {
+        self.max_attempts
+    }
+
+    /// Whether there was no further attempt because the budget did not pay for it.
+    pub fn is_withheld(&self) -> bool {
+        self.withheld
+    }
+
+    /// Where it went, if a balancer said so.
     pub fn endpoint(&self) -> Option<&Endpoint> {
         self.endpoint.as_ref()
     }

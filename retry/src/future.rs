@@ -209,9 +209,9 @@ where
 
     fn timed_out(self: Pin<&mut Self>, unsent: bool) -> Step<S::Response> {
         let mut this = self.project();
-        // At or after its deadline: so gates below see that it timed out.
-        this.stage.set(Stage::Done);
         let Some(course) = this.course else { unreachable!("no attempt without a course") };
+        // At or after its deadline: so gates below see that it timed out.
+        course.leave(|| this.stage.set(Stage::Done));
         let after = Instant::now().saturating_duration_since(course.since());
         let error = TimedOut::new(course.number(), after).into();
         Step::Ended(Err(error), Ended { verdict: Verdict::BROKEN, unsent, advice: None })

@@ -73,7 +73,7 @@
 //!
 //! # Errors
 //!
-//! Always an [`AttemptError`](AttemptError) that names the attempt, and the endpoint where a balancer recorded it; what the
+//! Always an [`AttemptError`](AttemptError) that names the attempt, and the endpoint where a balancer said so; what the
 //! attempt met is its source. No answer in time is a [`TimedOut`]. No time left to try is a
 //! [`Rejected`](core::Rejected) of kind `Deadline`.
 //!

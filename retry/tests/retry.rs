@@ -5,8 +5,8 @@ mod support;
 use orlop_retry::{
     AttemptError, Budget, BudgetSettings, Never, Policy, RetryLayer, Settings, Share, TimedOut,
     core::{
-        AnyError, Attempt, AttemptId, BoxError, CallContext, Class, Kind, NotSent, Rejected,
-        Verdict, by_result,
+        Addr, AnyError, Attempt, AttemptId, BoxError, CallContext, Class, Endpoint, Kind, NotSent,
+        Rejected, Verdict, by_result, cause,
     },
 };
 use orlop_testkit::Probe;
@@ -20,7 +20,7 @@ use std::{
 use support::{Answer, Call, LENS, Seen, call, lens, server};
 use tokio::time::{Instant, advance};
 use tokio_test::{assert_pending, assert_ready_err, assert_ready_ok, task};
-use tower::{Layer, Service, ServiceExt};
+use tower::{Layer, Service, ServiceExt, service_fn};
 
 const fn ms(ms: u64) -> Duration {
     Duration::from_millis(ms)
@@ -416,6 +416,49 @@ async fn gates_below_see_an_attempt_that_was_given_up_as_timed_out() {
     let ends = ends.list();
     assert_eq!(ends[0], Verdict::TIMED_OUT);
     assert_eq!(ends[1].class(), Class::Neutral, "a caller who leaves early says nothing");
+}
+
+/// An attempt at an endpoint, as a balancer holds it.
+struct At(&'static str);
+
+impl Drop for At {
+    fn drop(&mut self) {
+        cause::was_at(&Endpoint::new(self.0, Addr::from(([127, 0, 0, 1], 80))));
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_attempt_that_was_given_up_says_where_it_was_without_a_record() {
+    let server = service_fn(async |_: Call| {
+        let _at = At("a");
+        std::future::pending::<Result<(), std::io::Error>>().await
+    });
+    let settings = settings().with_attempt_timeout(ms(300)).with_max_attempts(attempts(1));
+    let service = RetryLayer::new(policy(settings), AnyError).context(LENS).layer(server);
+    let error = service.oneshot(call(CallContext::new())).await.unwrap_err();
+    assert_eq!(named(&error).endpoint().map(|at| at.id().as_str()), Some("a"));
+    assert_eq!(named(&error).to_string(), "attempt 1 failed at a");
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_last_error_says_how_many_attempts_there_might_have_been_and_who_pays() {
+    let broke = Budget::empty();
+    for (context, budget, expected) in [
+        (CallContext::new().idempotent(true), None, (3, 3, false)),
+        (CallContext::new().idempotent(true), Some(broke), (1, 3, true)),
+        (CallContext::new().idempotent(false), None, (1, 3, false)),
+        (CallContext::new().without_retry(), None, (1, 1, false)),
+    ] {
+        let (server, _) = server(|_| failed());
+        let mut policy = policy(settings());
+        if let Some(budget) = budget {
+            policy = policy.with_budget(budget);
+        }
+        let service = RetryLayer::new(policy, AnyError).context(LENS).layer(server);
+        let error = service.oneshot(call(context)).await.unwrap_err();
+        let error = named(&error);
+        assert_eq!((error.attempt(), error.max_attempts(), error.is_withheld()), expected);
+    }
 }
 
 #[tokio::test(start_paused = true)]
