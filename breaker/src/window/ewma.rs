@@ -1,0 +1,241 @@
+//! A success rate that forgets gradually.
+
+use super::{Counts, Sample, TimeWindow};
+use crate::sync::{
+    AtomicU64,
+    Ordering::{AcqRel, Acquire},
+};
+
+/// An exponentially weighted mean of successes.
+#[derive(Debug)]
+pub(crate) enum Ewma {
+    /// Each call weighs `e^(-1/calls)` of the one after it.
+    Calls(ByCalls),
+    /// Each call weighs `e^(-age/time)`.
+    Time(TimeWindow),
+}
+
+/// Finagle's `Ema` (util-stats) as its `SuccessRateFailureAccrualPolicy` uses it: the first sample is the mean; then
+/// `mean = x * w + mean * (1 - w)` with `w = 1 - e^(-1/calls)`.
+///
+/// One word, so that mean and count are of one moment: the mean above, the number of calls below. One exchange a call,
+/// on a line that all threads share.
+#[derive(Debug)]
+pub(crate) struct ByCalls {
+    w: f64,
+    word: AtomicU64,
+}
+
+/// The mean is a whole number of these: 2.3e-10, so that the mean of 65,535 calls, which a call moves by 1.5e-5 of its
+/// distance, still gets within 1e-5 of where it goes. In an `f32` it would stop at 0.998.
+const ONE: f64 = u32::MAX as f64;
+
+/// By time, the mean over a window of 32 buckets of an eighth of the time: four time constants. What it leaves out would
+/// weigh 1.8 %.
+///
+/// A call weighs by its bucket's age, so calls at one instant weigh alike. A recursion over the gaps between calls does not do
+/// that: Finagle's, and failsafe's after it, give a call no weight if the one before came within the clock's resolution.
+const BUCKETS: usize = 32;
+const BUCKETS_IN_TIME: u64 = 8;
+
+/// `e^(-1/8)`: what a bucket weighs of the next.
+const FADING: f64 = 0.882_496_902_584_595_4;
+
+impl Ewma {
+    pub(crate) fn by_calls(calls: u16) -> Self {
+        let w = 1.0 - (-1.0 / f64::from(calls.max(1))).exp();
+        Self::Calls(ByCalls { w, word: AtomicU64::new(0) })
+    }
+
+    pub(crate) fn by_time(time: u64, start: u64, stripes: usize) -> Self {
+        let length = time.saturating_mul(BUCKETS as u64 / BUCKETS_IN_TIME);
+        Self::Time(TimeWindow::new(length, BUCKETS, start, stripes))
+    }
+
+    /// The clock is read only by the mean over time.
+    #[inline]
+    pub(crate) fn record(&self, success: bool, now: impl Fn() -> u64, stripe: usize) {
+        match self {
+            Self::Calls(mean) => mean.record(success),
+            Self::Time(window) => {
+                window.record(Sample { failed: !success, slow: false }, now(), stripe);
+            }
+        }
+    }
+
+    /// The success rate, 1 if there were no calls, and how many calls there were: since the start, or within the time.
+    pub(crate) fn rate(&self, now: u64) -> (f64, u64) {
+        match self {
+            Self::Calls(mean) => mean.rate(),
+            Self::Time(window) => {
+                let (mut all, mut failed, mut recent) = (0.0, 0.0, 0);
+                window.each(now, |age, Counts { calls, failures, .. }| {
+                    // The window's ages are below its 32 buckets.
+                    let weight = FADING.powi(age as i32);
+                    all += weight * calls as f64;
+                    failed += weight * failures as f64;
+                    recent += if age < BUCKETS_IN_TIME { calls } else { 0 };
+                });
+                (if all > 0.0 { 1.0 - failed / all } else { 1.0 }, recent)
+            }
+        }
+    }
+}
+
+impl ByCalls {
+    fn record(&self, success: bool) {
+        let sample = if success { 1.0 } else { 0.0 };
+        let next = |word: u64| {
+            let (mean, calls) = (mean(word), word as u32);
+            let mean = if calls == 0 { sample } else { sample * self.w + mean * (1.0 - self.w) };
+            let mean = (mean * ONE).round() as u32;
+            Some(u64::from(mean) << 32 | u64::from(calls.saturating_add(1)))
+        };
+        // AcqRel and Acquire: who sees a call sees what its recorder did before. It never fails: there is always a next.
+        let _ = self.word.fetch_update(AcqRel, Acquire, next);
+    }
+
+    fn rate(&self) -> (f64, u64) {
+        let word = self.word.load(Acquire);
+        let calls = word as u32;
+        (if calls == 0 { 1.0 } else { mean(word) }, calls.into())
+    }
+}
+
+fn mean(word: u64) -> f64 {
+    (word >> 32) as f64 / ONE
+}
+
+#[cfg(all(test, not(orlop_loom)))]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    const MS: u64 = 1_000_000;
+    const S: u64 = 1_000 * MS;
+
+    fn timeless() -> u64 {
+        unreachable!("a mean over calls reads no clock")
+    }
+
+    #[test]
+    fn a_mean_over_calls_begins_with_its_first_sample() {
+        // Finagle's FailureAccrualPolicyTest, success rate .5 over 5 calls: four failures are too few, the fifth is not.
+        let mean = Ewma::by_calls(5);
+        assert_eq!(mean.rate(0), (1.0, 0));
+        for calls in 1..=5 {
+            mean.record(false, timeless, 0);
+            assert_eq!(mean.rate(0), (0.0, calls));
+        }
+    }
+
+    #[test]
+    fn the_70th_failure_halves_a_mean_over_100_calls() {
+        // The same test: 100 ln 2 is 69.3.
+        let mean = Ewma::by_calls(100);
+        (0..100).for_each(|_| mean.record(true, timeless, 0));
+        assert_eq!(mean.rate(0), (1.0, 100));
+        (0..69).for_each(|_| mean.record(false, timeless, 0));
+        assert!(mean.rate(0).0 >= 0.5, "{:?}", mean.rate(0));
+        mean.record(false, timeless, 0);
+        assert!(mean.rate(0).0 < 0.5, "{:?}", mean.rate(0));
+    }
+
+    #[test]
+    fn a_mean_over_time_counts_the_calls_within_its_time() {
+        // The same test: over 30 s, at least 5 calls.
+        let mean = Ewma::by_time(30 * S, 0, 1);
+        for calls in 1..=5 {
+            mean.record(false, || 30 * S, 0);
+            assert_eq!(mean.rate(30 * S), (0.0, calls));
+        }
+        assert_eq!(mean.rate(60 * S), (0.0, 0), "they still weigh, but are no longer within 30 s");
+        assert_eq!(mean.rate(150 * S), (1.0, 0));
+    }
+
+    #[test]
+    fn calls_of_one_instant_weigh_alike() {
+        // The first call of each millisecond succeeds, 12 more fail. failsafe's mean over time sees 100 % of success.
+        let mean = Ewma::by_time(S, 0, 1);
+        for ms in 0..4_000 {
+            (0..13).for_each(|i| mean.record(i == 0, || ms * MS, 0));
+        }
+        let (rate, _) = mean.rate(4 * S);
+        assert!((rate - 1.0 / 13.0).abs() < 1e-9, "{rate}");
+    }
+
+    #[test]
+    fn a_call_weighs_a_third_of_one_a_time_constant_later() {
+        let mean = Ewma::by_time(8 * S, 0, 1);
+        mean.record(true, || 0, 0);
+        mean.record(false, || 8 * S, 0);
+        let weight = (-1.0_f64).exp();
+        assert!((mean.rate(8 * S).0 - weight / (1.0 + weight)).abs() < 1e-12);
+    }
+
+    proptest! {
+        #[test]
+        fn a_mean_over_calls_equals_the_recursion(
+            calls in 1..=u16::MAX,
+            outcomes in prop::collection::vec(prop::bool::weighted(0.6), 1..500),
+        ) {
+            let mean = Ewma::by_calls(calls);
+            let w = 1.0 - (-1.0 / f64::from(calls)).exp();
+            let mut expected = None;
+            for success in outcomes {
+                mean.record(success, timeless, 0);
+                let x = if success { 1.0 } else { 0.0 };
+                let now = expected.map_or(x, |mean: f64| x * w + mean * (1.0 - w));
+                expected = Some(now);
+                // 500 roundings of half of 2.3e-10, at most, where none decays.
+                prop_assert!((mean.rate(0).0 - now).abs() < 1e-7, "{:?}, {now}", mean.rate(0));
+            }
+        }
+
+        // The oracle keeps every call and quantises to the same buckets.
+        #[test]
+        fn a_mean_over_time_equals_the_weighted_mean_of_all_calls(
+            stripes in 1_usize..5,
+            steps in prop::collection::vec(
+                (prop_oneof![Just(0_u64), 0..3_000_u64, 0..60_000_u64], any::<bool>(), 0_usize..5),
+                1..200,
+            ),
+        ) {
+            let (width, start) = (1_000, 77);
+            let mean = Ewma::by_time(8 * width, start, stripes);
+            let mut calls: Vec<(u64, bool)> = Vec::new();
+            let mut now = start;
+            for (gap, success, stripe) in steps {
+                now += gap;
+                mean.record(success, || now, stripe);
+                calls.push(((now - start) / width, success));
+                let tick = (now - start) / width;
+                let live = || calls.iter().filter(|(at, _)| at + 32 > tick);
+                let sum = |only: &dyn Fn(bool) -> bool| -> f64 {
+                    live()
+                        .filter(|(_, success)| only(*success))
+                        .map(|(at, _)| (-((tick - at) as f64) / 8.0).exp())
+                        .sum()
+                };
+                let expected = sum(&|success| success) / sum(&|_| true);
+                let recent = live().filter(|(at, _)| at + 8 > tick).count() as u64;
+                let (rate, counted) = mean.rate(now);
+                prop_assert!((rate - expected).abs() < 1e-9, "{rate}, {expected}");
+                prop_assert_eq!(counted, recent);
+            }
+        }
+    }
+
+    #[test]
+    fn threads_lose_no_call_of_a_mean_over_calls() {
+        let mean = Ewma::by_calls(100);
+        std::thread::scope(|scope| {
+            for _ in 0..4 {
+                scope.spawn(|| (0..10_000).for_each(|i| mean.record(i % 2 == 0, timeless, 0)));
+            }
+        });
+        let (rate, calls) = mean.rate(0);
+        assert_eq!(calls, 40_000);
+        assert!((0.0..=1.0).contains(&rate), "{rate}");
+    }
+}
