@@ -32,6 +32,7 @@ pub struct Path {
     first: Option<Run>,
     another: Option<Box<dyn Fn() -> Run>>,
     check: Option<Box<dyn Fn(u64)>>,
+    waits: bool,
 }
 
 /// A path that has been set up, with all its calls counted.
@@ -40,6 +41,8 @@ pub(crate) struct Ready {
     first: Option<Run>,
     another: Option<Box<dyn Fn() -> Run>>,
     check: Option<Box<dyn Fn(u64)>>,
+    /// A thread that stands still may be waiting for the other, not for a processor.
+    pub(crate) waits: bool,
     made: Arc<AtomicU64>,
 }
 
@@ -80,8 +83,8 @@ impl Row {
     }
 
     pub(crate) fn set_up(&self) -> Ready {
-        let Path { first, another, check } = (self.set_up)();
-        Ready { name: self.name.clone(), first, another, check, made: Arc::default() }
+        let Path { first, another, check, waits } = (self.set_up)();
+        Ready { name: self.name.clone(), first, another, check, waits, made: Arc::default() }
     }
 }
 
@@ -96,12 +99,19 @@ impl fmt::Debug for Row {
 impl Path {
     /// Something that threads share: each call of `handle` makes one more handle on it.
     pub fn shared(handle: impl Fn() -> Run + 'static) -> Self {
-        Self { first: None, another: Some(Box::new(handle)), check: None }
+        Self { first: None, another: Some(Box::new(handle)), check: None, waits: false }
     }
 
     /// Something of which there is one handle only.
     pub fn alone(run: Run) -> Self {
-        Self { first: Some(run), another: None, check: None }
+        Self { first: Some(run), another: None, check: None, waits: false }
+    }
+
+    /// Where threads meet, one sleeps: that is part of the path's cost.
+    #[must_use]
+    pub fn waiting(mut self) -> Self {
+        self.waits = true;
+        self
     }
 
     /// What must hold when all calls are over, given how many there were. It panics if it does not.

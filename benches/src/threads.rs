@@ -40,7 +40,8 @@ pub(crate) fn scaling(path: &Ready, one: &mut Handle, windows: usize) -> Scaling
     let alone = Spread::of((0..windows).map(|_| window(one, calls).length()).collect());
     let mut both = Vec::new();
     for _ in 0..ROUNDS {
-        both.extend(together(one, &mut two, calls, windows));
+        let pairs = pairs(one, &mut two, calls, windows);
+        both.extend(pairs.iter().filter_map(|pair| pair.length(path.waits)));
         if both.len() >= windows / 4 {
             let both = Spread::of(both).median;
             let nanoseconds = both * 1e9 / (2 * calls) as f64;
@@ -50,15 +51,15 @@ pub(crate) fn scaling(path: &Ready, one: &mut Handle, windows: usize) -> Scaling
     Scaling::TooNoisy
 }
 
-/// The windows in which both threads ran: from the first start to the last end, in seconds.
-fn together(one: &mut Handle, two: &mut Handle, calls: u64, windows: usize) -> Vec<f64> {
+/// When either thread made its calls, window by window.
+fn pairs(one: &mut Handle, two: &mut Handle, calls: u64, windows: usize) -> Vec<Pair> {
     let gate = Gate::default();
     let (ours, theirs) = thread::scope(|scope| {
         let other = scope.spawn(|| in_step(&gate, two, calls, windows));
         let ours = in_step(&gate, one, calls, windows);
         (ours, other.join().expect("a panic there is told there"))
     });
-    ours.into_iter().zip(theirs).filter_map(|(a, b)| a.union_if_together(b)).collect()
+    ours.into_iter().zip(theirs).map(|(a, b)| Pair(a, b)).collect()
 }
 
 /// When a batch of calls ran.
@@ -72,13 +73,19 @@ impl Window {
     fn length(self) -> f64 {
         (self.to - self.from).as_secs_f64()
     }
+}
 
-    /// From the first start to the last end, if both ran for most of it: a window in which one thread had to wait for
-    /// a processor says nothing of what they cost each other.
-    fn union_if_together(self, other: Self) -> Option<f64> {
-        let common = self.to.min(other.to).saturating_duration_since(self.from.max(other.from));
-        let union = Self { from: self.from.min(other.from), to: self.to.max(other.to) }.length();
-        (common.as_secs_f64() > 0.7 * union).then_some(union)
+/// What two threads did at about the same time.
+struct Pair(Window, Window);
+
+impl Pair {
+    /// From the first start to the last end, in seconds; if both ran for most of it, or wait for each other: a window in
+    /// which one thread had to wait for a processor says nothing of what they cost each other.
+    fn length(&self, waits: bool) -> Option<f64> {
+        let Self(a, b) = self;
+        let common = a.to.min(b.to).saturating_duration_since(a.from.max(b.from));
+        let union = Window { from: a.from.min(b.from), to: a.to.max(b.to) }.length();
+        (waits || common.as_secs_f64() > 0.7 * union).then_some(union)
     }
 }
 

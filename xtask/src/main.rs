@@ -4,7 +4,9 @@
 
 mod bench;
 mod command;
+mod counts;
 mod crates;
+mod debian;
 mod deny;
 mod examples;
 mod files;

@@ -1,6 +1,7 @@
 //! The cache client's tests against memcached itself: ignored by default, because Rust alone does not bring it.
 
 use crate::command::Cmd;
+use crate::debian;
 use crate::report::Outcome;
 use crate::test::Options;
 use crate::workspace::Workspace;
@@ -9,7 +10,7 @@ use crate::workspace::Workspace;
 const TESTS: &str = "real_memcached";
 
 pub(crate) fn step(workspace: &Workspace, _: &Options) -> Outcome {
-    install(workspace).and_then(|()| run(workspace)).into()
+    debian::install(workspace, "memcached", "-V").and_then(|()| run(workspace)).into()
 }
 
 fn run(workspace: &Workspace) -> Result<(), String> {
@@ -25,32 +26,6 @@ fn run(workspace: &Workspace) -> Result<(), String> {
             println!("{count} tests ran against memcached");
             Ok(())
         }
-    }
-}
-
-fn install(workspace: &Workspace) -> Result<(), String> {
-    let there = || Cmd::new(workspace, "memcached").arg("-V").quiet().is_some();
-    if there() {
-        return Ok(());
-    }
-    let user = Cmd::new(workspace, "id").arg("-u").quiet();
-    if user.as_deref().map(<[u8]>::trim_ascii) != Some(b"0") {
-        return Err("memcached is missing and only root may install it: apt-get install memcached"
-            .to_owned());
-    }
-    let cannot = |why| format!("memcached could not be installed: {why}");
-    Cmd::new(workspace, "apt-get").words("update -q").run().map_err(cannot)?;
-    Cmd::new(workspace, "apt-get")
-        .words("install -q -y --no-install-recommends memcached")
-        .env("DEBIAN_FRONTEND", "noninteractive")
-        // Keeps the package from starting a daemon: the tests start their own, on ports of their own.
-        .env("RUNLEVEL", "1")
-        .run()
-        .map_err(cannot)?;
-    if there() {
-        Ok(())
-    } else {
-        Err("memcached was installed and still does not start".to_owned())
     }
 }
 

@@ -7,7 +7,9 @@ use crate::command::Cmd;
 use crate::report::Outcome;
 use crate::test::Options;
 use crate::workspace::Workspace;
-use crate::{crates, deny, examples, links, manifests, memcached, packages, platform, words};
+use crate::{
+    counts, crates, deny, examples, links, manifests, memcached, packages, platform, words,
+};
 
 /// One check.
 pub(crate) struct Step {
@@ -50,6 +52,11 @@ pub(crate) const STEPS: &[Step] = &[
     step("outside", "crates outside the workspace that use it as strangers do", crates::outside),
     step("examples", "each example runs and ends", examples::step),
     step("package", "each published crate packages", packages::step),
+    step(
+        "counts",
+        "instructions per call, under callgrind, against the numbers in benches/instructions.toml",
+        counts::step,
+    ),
     in_all("deny", "licences, bans and sources of dependencies", deny::step),
     in_all("memcached", "the cache client against real memcached", memcached::step),
     in_all("demo", "the platform's main job under faults", platform::step),

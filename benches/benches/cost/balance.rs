@@ -2,7 +2,7 @@
 
 use crate::{
     drive::{AddOne, calls},
-    gates,
+    gates, guards,
 };
 use orlop_benches::{Path, Row};
 use orlop_core::{AnyError, Endpoint, Gate};
@@ -27,7 +27,7 @@ pub fn rows() -> Vec<Row> {
             }));
         }
     }
-    rows
+    rows.into_iter().map(|row| row.above(guards::BARE)).collect()
 }
 
 /// Endpoints by number.

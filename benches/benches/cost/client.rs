@@ -2,7 +2,7 @@
 
 use crate::{
     balance::endpoints,
-    http::{Download, downloads},
+    http::{self, Download, downloads},
 };
 use orlop::{Body, Client, Endpoint, Settings};
 use orlop_benches::{Path, Row};
@@ -11,7 +11,8 @@ use tokio::runtime::{Builder, Runtime};
 
 pub fn rows() -> Vec<Row> {
     vec![
-        Row::new("orlop::Client, n = 10, default settings", || over(Settings::default())),
+        Row::new("orlop::Client, n = 10, default settings", || over(Settings::default()))
+            .above(http::BARE),
         Row::new("orlop::Client, n = 10, both deadlines", || {
             let mut settings = Settings::default();
             settings.retry = settings
@@ -19,7 +20,8 @@ pub fn rows() -> Vec<Row> {
                 .with_timeout(Duration::from_secs(1))
                 .with_attempt_timeout(Duration::from_millis(300));
             over(settings)
-        }),
+        })
+        .above(http::BARE),
     ]
 }
 

@@ -2,7 +2,7 @@
 
 use orlop_breaker::{Circuit, Circuits, OpenTime, Settings, State, Trip, Window};
 use orlop_bulkhead::Limit;
-use orlop_core::{Now, Ratio, Verdict};
+use orlop_core::{Ratio, Verdict};
 use std::{
     num::{NonZeroU16, NonZeroU32},
     time::Duration,

@@ -2,7 +2,8 @@
 
 use crate::{
     drive::{AddOne, calls},
-    http::{Download, downloads},
+    guards,
+    http::{self, Download, downloads},
 };
 use bytes::Bytes;
 use http_body_util::Empty;
@@ -18,7 +19,8 @@ pub fn rows() -> Vec<Row> {
             let policy = Policy::seeded(Settings::default(), 7);
             let service = RetryLayer::new(policy.clone(), AnyError).layer(AddOne);
             first_time(policy, Path::shared(move || calls(service.clone())))
-        }),
+        })
+        .above(guards::BARE),
         Row::new("retry: total and attempt deadline", || {
             let settings = Settings::default()
                 .with_timeout(Duration::from_secs(1))
@@ -26,7 +28,8 @@ pub fn rows() -> Vec<Row> {
             let policy = Policy::seeded(settings, 7);
             let service = RetryLayer::new(policy.clone(), AnyError).layer(AddOne);
             first_time(policy, Path::shared(move || calls(service.clone())))
-        }),
+        })
+        .above(guards::BARE),
         Row::new("retry: http, empty body", || {
             let policy = Policy::seeded(Settings::default(), 7);
             let service = RetryLayer::http(policy.clone()).layer(Download);
@@ -34,7 +37,8 @@ pub fn rows() -> Vec<Row> {
                 policy,
                 Path::shared(move || downloads(service.clone(), Empty::<Bytes>::new)),
             )
-        }),
+        })
+        .above(http::BARE),
     ]
 }
 

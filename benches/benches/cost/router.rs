@@ -17,7 +17,7 @@ const BARE: &str = "axum: bare route";
 pub fn rows() -> Vec<Row> {
     vec![
         Row::new(BARE, || {
-            let router = router();
+            let router = served(router());
             Path::shared(move || requests(router.clone()))
         }),
         Row::new("axum: circuit as route layer, 5 in a row", || behind(gates::consecutive()))
@@ -33,9 +33,15 @@ fn router() -> Router {
     Router::new().route("/", get(async || Bytes::from_static(FRAME)))
 }
 
+/// As axum's server does before it takes connections: without it each request would make its route anew.
+fn served(router: Router) -> Router {
+    router.with_state(())
+}
+
 fn behind(circuit: Circuit) -> Path {
     let check = gates::admitted(&circuit);
-    let router = router().route_layer(BreakerLayer::http(circuit).respond(unavailable::<Body>));
+    let layer = BreakerLayer::http(circuit).respond(unavailable::<Body>);
+    let router = served(router().route_layer(layer));
     Path::shared(move || requests(router.clone())).checked(check)
 }
 
