@@ -35,6 +35,20 @@
 //! sent is tried again only if the call is idempotent and the budget pays. A failure, a time-out and a refused connection
 //! all count against the endpoint's circuit; local refusals do not.
 //!
+//! # Why a call failed
+//!
+//! [`Cause::of`] reads it from the final error, and [`Cause::in_response`] from an answer that is a failure: the attempt, the
+//! endpoint, and the layer that refused or failed. With the feature `tracing`, each call has a span `orlop.call` at level
+//! debug, and the following fields of it are set when it ends, with the head of its answer:
+//!
+//! | field | value |
+//! |---|---|
+//! | `client` | the client's name |
+//! | `attempts` | how many there were |
+//! | `endpoint` | where the last one went, or whose gate refused it |
+//! | `layer` | as [`cause::Layer`] has it: `circuit`, `limit`, `deadline`, `balance`, `connect`, `service`, ...; not set where nothing failed |
+//! | `outcome` | `success`; `answered` where the end decides; `failure`; `refused` by this process; `dropped` by the caller |
+//!
 //! # How to choose settings
 //!
 //! Set `retry.timeout` to what the caller can wait, and `retry.attempt_timeout` to a little more than the slowest good
@@ -63,7 +77,7 @@
 //! # Features
 //!
 //! None by default. `hyper`, `reqwest`: [`connect`]. `file`: [`SettingsFile`], and endpoints from files. `eureka`: endpoints
-//! from Eureka. `metrics`, `tracing`: what circuits tell.
+//! from Eureka. `metrics`: what circuits tell. `tracing`: that, too, and a span for each call.
 //!
 //! The minimum supported Rust version is 1.88.
 
@@ -71,6 +85,7 @@
 
 mod body;
 mod catalogue;
+pub mod cause;
 mod client;
 pub mod connect;
 #[cfg(feature = "file")]
@@ -82,6 +97,7 @@ pub use self::file::{SettingsError, SettingsFile};
 pub use self::{
     body::Body,
     catalogue::Catalogue,
+    cause::Cause,
     client::{Client, ClientBuilder, ClientSnapshot, EndpointSnapshot, NoRuntime, Settings, Unset},
 };
 pub use orlop_breaker as breaker;

@@ -1,4 +1,4 @@
-use super::{Client, ClientSnapshot, EndpointSnapshot, Settings, status::as_status};
+use super::{Client, ClientSnapshot, EndpointSnapshot, Settings, mark::Marked, status::as_status};
 use crate::{Body, Catalogue};
 use bytes::Bytes;
 use futures_core::Stream;
@@ -133,9 +133,11 @@ impl<U, M, C> ClientBuilder<U, M, C> {
         }
         let Self { name, settings, updates, connect, classify, catalogue, seed, grpc } = self;
         let mut seeds = seed.map_or_else(fastrand::Rng::new, fastrand::Rng::with_seed);
+        let (judge, max_attempts) = (classify.clone(), settings.retry.max_attempts.get());
         // Next to the connection: each attempt says what is left of its time when it is sent.
         let connect = move |endpoint: &Endpoint| {
-            connect(endpoint).map(|connection| WriteDeadlineLayer.layer(connection))
+            let connection = WriteDeadlineLayer.layer(connect(endpoint)?);
+            Ok::<_, E>(Marked::new(connection, judge.clone(), endpoint.clone(), max_attempts))
         };
         let balance = Balance::http(updates, connect)
             .gate(gates(name.clone(), &settings, seeds.fork()))
@@ -149,12 +151,13 @@ impl<U, M, C> ClientBuilder<U, M, C> {
             .keep(Replay::up_to(settings.replay_bytes))
             .classify(classify);
         let whole = MapRequest::new(balance.clone(), |req: Request<Kept>| req.map(Body::new));
+        let called = name.clone();
         let look = move || snapshot(&name, &balance, &policy);
         let (service, look) = (retry.layer(whole), Arc::new(look));
         let client = if grpc {
-            Client::boxed(MapResult::new(service, as_status), look)
+            Client::boxed(&called, MapResult::new(service, as_status), look)
         } else {
-            Client::boxed(service, look)
+            Client::boxed(&called, service, look)
         };
         if let Some(catalogue) = catalogue {
             catalogue.add(&client);

@@ -1,8 +1,11 @@
 //! The standard client: from a service's name to a call that survives.
 
 mod builder;
+mod mark;
 mod settings;
 mod snapshot;
+#[cfg(feature = "tracing")]
+mod span;
 mod status;
 
 pub use self::{
@@ -54,10 +57,11 @@ impl Client {
         B::Error: Into<BoxError>,
     {
         let name: Arc<str> = name.into();
-        Self::boxed(service, Arc::new(move || ClientSnapshot::empty(name.clone())))
+        let called = name.clone();
+        Self::boxed(&called, service, Arc::new(move || ClientSnapshot::empty(name.clone())))
     }
 
-    fn boxed<S, B>(service: S, look: Arc<Look>) -> Self
+    fn boxed<S, B>(name: &Arc<str>, service: S, look: Arc<Look>) -> Self
     where
         S: Service<Request<Body>, Response = Response<B>> + Clone + Send + Sync + 'static,
         S::Error: Into<BoxError>,
@@ -67,6 +71,10 @@ impl Client {
     {
         let service = tower::util::MapErr::new(service, Into::into as fn(S::Error) -> BoxError);
         let service = tower::util::MapResponse::new(service, |res: Response<B>| res.map(Body::new));
+        #[cfg(feature = "tracing")]
+        let service = span::Spanned::new(service, Arc::clone(name));
+        #[cfg(not(feature = "tracing"))]
+        let _ = name;
         Self { inner: BoxCloneSyncService::new(service), look }
     }
 
@@ -74,8 +82,8 @@ impl Client {
     ///
     /// # Errors
     ///
-    /// What the last attempt ended with; [`Rejected::find`](orlop_core::Rejected::find) tells whether this process refused.
-    /// A client made for [gRPC](ClientBuilder::grpc) answers refusals with a status instead.
+    /// What the last attempt ended with. [`Cause::of`](crate::Cause::of) tells which attempt, endpoint and layer it was, and
+    /// [`Rejected::find`](orlop_core::Rejected::find) whether this process refused. A client made for [gRPC](ClientBuilder::grpc) answers refusals with a status instead.
     ///
     /// # Cancel safety
     ///

@@ -1,6 +1,6 @@
 //! Errors of this side as gRPC statuses.
 
-use crate::Body;
+use crate::{Body, Cause};
 use bytes::Bytes;
 use http::{HeaderValue, Response, header};
 use http_body::Body as HttpBody;
@@ -38,6 +38,9 @@ fn status(error: &(dyn Error + 'static)) -> Option<Response<Body>> {
     } else {
         return None;
     };
+    if let Some(cause) = Cause::of(error) {
+        response.extensions_mut().insert(cause);
+    }
     if let Ok(message) = HeaderValue::from_str(&message(error)) {
         response.headers_mut().insert("grpc-message", message);
     }

@@ -3,12 +3,15 @@
 mod attempts;
 mod bodies;
 mod catalogue;
+mod cause;
 mod deadlines;
 mod endpoints;
 mod grpc;
 mod readme;
 mod runtime;
 mod settings;
+#[cfg(feature = "tracing")]
+mod span;
 mod storm;
 #[path = "../support/mod.rs"]
 mod support;
