@@ -73,7 +73,8 @@ fn passing(what: &str, call: fn(&Circuit)) {
     assert!(most > 0 && most <= CAP.get(), "{what}: {most} circuits");
     let (bytes, each) = (taken.bytes_max, taken.bytes_max / CAP.get() as u64);
     println!("| {what:<38} | {most:>9} | {:>10} | {bytes:>10} | {each:>10} |", snapshot.overflowed);
-    assert!(each < KIB, "{what}: {each} bytes for each circuit of the cap");
+    // A table that grows is there twice for a moment.
+    assert!(each < KIB + KIB / 4, "{what}: {each} bytes for each circuit of the cap");
 }
 
 fn settle(circuit: &Circuit, verdict: Verdict) {
