@@ -12,8 +12,8 @@ const HEADER: &str = "\
 #   cargo bench -p orlop-benches --bench cost -- --check     compares; `cargo xtask test` does it
 #   cargo bench -p orlop-benches --bench cost -- --record    writes the numbers; the rows and limits stay
 #
-# A count may exceed what is written here by 5 % or 5 instructions, whichever is more, and by 15 % with another minor version
-# of rustc than the one below. `limit` is what the project promises.
+# A count may exceed what is written here by 5 % or 5 instructions, whichever is more; with another minor version of rustc than
+# the one below, by 15 % or 15, and the limit too by 15 %. `limit` is what the project promises.
 ";
 
 /// What the file says.

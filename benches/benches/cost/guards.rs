@@ -14,7 +14,7 @@ use tower_layer::Layer;
 pub const BARE: &str = "bare service";
 const BARE_RARELY: &str = "bare service, one call in 64 fails";
 /// Keys that take turns: fewer than a batch has calls, so that all have their circuits before anything is counted.
-const KEYS: u64 = 512;
+const KEYS: u64 = 320;
 
 pub fn rows() -> Vec<Row> {
     let bare = Row::new(BARE, || Path::shared(|| calls(AddOne)));
