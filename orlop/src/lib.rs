@@ -76,7 +76,7 @@
 //!
 //! # Features
 //!
-//! None by default. `hyper`, `reqwest`: [`connect`]. `file`: [`SettingsFile`], and endpoints from files. `eureka`: endpoints
+//! None by default. `hyper`, `reqwest`: [`connect`]. `reqwest-middleware`: gates in front of a reqwest client. `file`: [`SettingsFile`], and endpoints from files. `eureka`: endpoints
 //! from Eureka. `metrics`: what circuits tell. `tracing`: that, too, and a span for each call.
 //!
 //! The minimum supported Rust version is 1.88.
@@ -90,6 +90,11 @@ mod client;
 pub mod connect;
 #[cfg(feature = "file")]
 mod file;
+#[cfg(feature = "reqwest-middleware")]
+#[cfg_attr(docsrs, doc(cfg(feature = "reqwest-middleware")))]
+pub mod reqwest_middleware;
+#[cfg(any(feature = "reqwest", feature = "reqwest-middleware"))]
+mod sync_body;
 
 #[cfg(feature = "file")]
 #[cfg_attr(docsrs, doc(cfg(feature = "file")))]

@@ -1,7 +1,5 @@
-use crate::Body;
-use bytes::Bytes;
+use crate::{Body, sync_body::SyncBody};
 use http::{Request, Response};
-use http_body::{Body as HttpBody, Frame, SizeHint};
 use orlop_core::{BoxError, CallContext, Endpoint, NotSent};
 use reqwest::{Client, ClientBuilder, Url, redirect::Policy};
 use std::{
@@ -10,7 +8,6 @@ use std::{
     pin::Pin,
     task::{Context, Poll},
 };
-use sync_wrapper::SyncWrapper;
 use tower_service::Service;
 
 /// Connects through a reqwest client that you set up: its TLS, proxies, time-outs and pool are used as they are.
@@ -67,7 +64,7 @@ impl Service<Request<Body>> for ReqwestConnection {
             let body = if http_body::Body::is_end_stream(&body) {
                 reqwest::Body::default()
             } else {
-                reqwest::Body::wrap(SyncBody(SyncWrapper::new(body)))
+                reqwest::Body::wrap(SyncBody::new(body))
             };
             let request = client
                 .request(head.method, url.clone())
@@ -81,25 +78,6 @@ impl Service<Request<Body>> for ReqwestConnection {
                 Err(error) => Err(error.into()),
             }
         })
-    }
-}
-
-/// reqwest asks for bodies that can be shared between threads, though it never does.
-struct SyncBody(SyncWrapper<Body>);
-
-impl HttpBody for SyncBody {
-    type Data = Bytes;
-    type Error = BoxError;
-
-    fn poll_frame(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
-        Pin::new(self.0.get_mut()).poll_frame(cx)
-    }
-
-    fn size_hint(&self) -> SizeHint {
-        SizeHint::default()
     }
 }
 

@@ -10,8 +10,6 @@ mod grpc;
 mod readme;
 mod runtime;
 mod settings;
-#[cfg(feature = "tracing")]
-mod span;
 mod storm;
 #[path = "../support/mod.rs"]
 mod support;

@@ -2,6 +2,7 @@
 
 mod axum_server;
 mod clients;
+mod reqwest_middleware;
 mod second_call;
 #[path = "../support/mod.rs"]
 mod support;
