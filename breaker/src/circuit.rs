@@ -2,19 +2,15 @@
 
 use crate::{
     Observe, Settings, Snapshot, State, Transition,
-    control::{Control, Step},
+    control::{Control, Place, Step},
     machine::{Machine, Owed, Refused},
     observe::Listeners,
+    refusals::Refusals,
+    word::Phase,
 };
 use fastrand::Rng;
-use orlop_core::{Kind, Now, Permit, Rejected};
-use std::{
-    fmt,
-    sync::{
-        Arc,
-        atomic::{AtomicU64, Ordering::Relaxed},
-    },
-};
+use orlop_core::{Handle, Kind, Now, Permit, Rejected, Striped};
+use std::{fmt, sync::Arc};
 use tokio::sync::watch;
 
 /// A circuit: state and handle in one. Clones are the same circuit.
@@ -25,7 +21,7 @@ use tokio::sync::watch;
 /// # Examples
 ///
 /// ```
-/// use orlop_breaker::{Circuit, Settings, State, core::{Now, Rejected, Verdict}};
+/// use orlop_breaker::{Circuit, Settings, State, core::{Rejected, Verdict}};
 ///
 /// let circuit = Circuit::new(Settings::default()).named("playback");
 /// for _ in 0..5 {
@@ -39,14 +35,15 @@ use tokio::sync::watch;
 /// ```
 #[derive(Clone)]
 pub struct Circuit {
-    shared: Arc<Shared>,
+    shared: Striped<Shared>,
 }
 
 struct Shared {
     machine: Machine,
     plan: Plan,
     listeners: Listeners,
-    refused: AtomicU64,
+    refused: Refusals,
+    would_have_refused: Refusals,
 }
 
 /// What a circuit is made from.
@@ -55,6 +52,8 @@ pub(crate) struct Plan {
     name: Option<Arc<str>>,
     pub(crate) observer: Option<Arc<dyn Observe>>,
     seed: Option<u64>,
+    /// One of many: small, rather than good with many threads at once.
+    many: bool,
     #[cfg(feature = "metrics")]
     pub(crate) meters: Option<Arc<crate::metrics::Meters>>,
 }
@@ -100,22 +99,34 @@ impl Circuit {
 
     pub(crate) fn planned(settings: Settings, plan: Plan) -> Self {
         let rng = plan.seed.map_or_else(Rng::new, Rng::with_seed);
-        let listeners = Listeners::default();
-        let machine = Machine::new(settings, rng);
-        Self { shared: Arc::new(Shared { machine, plan, listeners, refused: AtomicU64::new(0) }) }
+        let many = plan.many;
+        let shared = Shared {
+            machine: Machine::new(settings, rng, !many),
+            plan,
+            listeners: Listeners::default(),
+            refused: Refusals::default(),
+            would_have_refused: Refusals::default(),
+        };
+        #[cfg(feature = "metrics")]
+        if let Some(meters) = &shared.plan.meters {
+            meters.show(shared.machine.word().state());
+        }
+        Self { shared: if many { Striped::single(shared) } else { Striped::new(shared) } }
     }
 
     // ===== calls without tower =====
 
     /// Lets a call in, or refuses it. Never waits.
     ///
-    /// Settle the permit with what came of the call; dropping it counts nowhere and frees a probe's slot.
+    /// Settle the permit with what came of the call. Dropping it frees a probe's slot, and counts as the settings say of
+    /// [`dropped`](Settings::dropped) calls.
     ///
     /// # Errors
     ///
     /// [`Kind::Circuit`], with the circuit's name and the time until the next try may be admitted, where known.
+    #[inline]
     pub fn try_enter(&self) -> Result<Permit<Self>, Rejected> {
-        Permit::enter(self.clone(), &(), None, &Now::lazy())
+        Permit::enter(self.lend(), &(), None, &Now::lazy())
     }
 
     // ===== looking =====
@@ -135,7 +146,8 @@ impl Circuit {
         let snapshot = self.shared.machine.snapshot(&Now::lazy());
         Snapshot {
             name: self.shared.plan.name.clone(),
-            refused: self.shared.refused.load(Relaxed),
+            refused: self.shared.refused.count(),
+            would_have_refused: self.shared.would_have_refused.count(),
             ..snapshot
         }
     }
@@ -150,46 +162,63 @@ impl Circuit {
     pub fn transitions(&self) -> watch::Receiver<Transition> {
         let now = Now::lazy();
         self.shared.listeners.subscribe(|| {
-            let Snapshot { name: _, state, cause, since, until, generation, .. } =
+            let Snapshot { state, cause, since, until, generation, .. } =
                 self.shared.machine.snapshot(&now);
-            let name = self.shared.plan.name.clone();
-            Transition { name, from: state, to: state, cause, generation, at: since, until }
+            let (name, in_shadow) = (self.shared.plan.name.clone(), false);
+            let (from, to, at) = (state, state, since);
+            Transition { name, in_shadow, from, to, cause, generation, at, until }
         })
     }
 
     // ===== by hand =====
 
-    /// Refuses every call until [`release`](Self::release) or [`reset`](Self::reset). Calls in flight count nowhere.
+    /// Refuses every call until [`release`](Self::release), [`force_close`](Self::force_close) or [`reset`](Self::reset).
+    /// Calls in flight count nowhere.
     pub fn force_open(&self) {
-        self.change(|control, at| control.force(State::ForcedOpen, at));
+        self.change(|control, at| control.force(Phase::ForcedOpen, at));
     }
 
-    /// Admits every call, counting none, until [`release`](Self::release) or [`reset`](Self::reset). Calls in flight
-    /// count nowhere.
+    /// Closes the circuit at once, from any state, with nothing counted; then it goes on by itself. Calls in flight count
+    /// nowhere.
     pub fn force_close(&self) {
-        self.change(|control, at| control.force(State::ForcedClosed, at));
+        self.change(Control::release);
     }
 
-    /// Ends forcing: the circuit is closed, with nothing counted. Without forcing nothing changes.
+    /// Admits every call, counting none, until released. Calls in flight count nowhere. (Hystrix calls this forced closed.)
+    pub fn disable(&self) {
+        self.change(|control, at| control.force(Phase::Disabled, at));
+    }
+
+    /// Goes on computing, from closed with nothing counted, and refuses nothing, until released: to see what settings would do.
+    /// [`Snapshot::in_shadow`] says where the circuit would stand, and [`Snapshot::would_have_refused`] counts; transitions
+    /// that only the shadow makes say so.
+    pub fn shadow(&self) {
+        self.change(Control::shadow);
+    }
+
+    /// Ends forced open, disabled and shadow: the circuit is closed, with nothing counted. In any other state nothing changes.
     pub fn release(&self) {
         self.change(|control, at| {
-            if control.state.is_forced() {
-                control.close(at);
+            if control.shadow || matches!(control.phase, Phase::ForcedOpen | Phase::Disabled) {
+                control.release(at);
             }
         });
     }
 
-    /// Closes the circuit, from any state, with nothing counted. Calls in flight count nowhere.
+    /// As [`force_close`](Self::force_close), and the counts of refusals start at 0.
     pub fn reset(&self) {
-        self.change(Control::close);
+        self.change(Control::release);
+        self.shared.refused.reset();
+        self.shared.would_have_refused.reset();
     }
 
     /// Takes new settings at once, in all clones.
     ///
-    /// If the reasons to open ([`trip`](Settings::trip), [`trip_on_success`](Settings::trip_on_success)) differ, a
-    /// closed circuit counts from nothing again, and calls in flight count nowhere; else counts go on. The state
-    /// stays. An open time that has begun stays as it was, and so does the slot of a probe in flight; how many probes
-    /// there may be, and how many must succeed, holds from the next call and the next success.
+    /// If what is counted ([`trip`](Settings::trip), [`trip_on_success`](Settings::trip_on_success),
+    /// [`dropped`](Settings::dropped)) differs, a closed circuit counts from nothing again, and calls in flight count nowhere;
+    /// else counts go on. The state stays, whatever [`initial`](Settings::initial) says. An open time or a ramp that has begun
+    /// stays as it was, and so does the slot of a probe in flight; how many probes there may be, and what they must find, holds
+    /// from the next call and the next result.
     pub fn update(&self, settings: Settings) {
         self.change(|control, at| control.update(settings, at));
     }
@@ -201,12 +230,14 @@ impl Circuit {
 
     // ===== for the gates =====
 
+    #[inline]
     pub(crate) fn machine(&self) -> &Machine {
         &self.shared.machine
     }
 
+    #[inline]
     pub(crate) fn rejected(&self, refused: Refused) -> Rejected {
-        self.shared.refused.fetch_add(1, Relaxed);
+        self.shared.refused.add();
         #[cfg(feature = "metrics")]
         if let Some(meters) = &self.shared.plan.meters {
             meters.refused();
@@ -221,10 +252,39 @@ impl Circuit {
         }
     }
 
+    pub(crate) fn would_have_refused(&self) {
+        self.shared.would_have_refused.add();
+        #[cfg(feature = "metrics")]
+        if let Some(meters) = &self.shared.plan.meters {
+            meters.would_have_refused();
+        }
+    }
+
     /// Wakes and tells whom a change concerns. No lock is held.
-    pub(crate) fn pay(&self, owed: Owed) {
+    #[inline]
+    pub(crate) fn pay(&self, owed: Option<Owed>) {
+        if let Some(owed) = owed {
+            self.pay_now(owed);
+        }
+    }
+
+    #[cold]
+    fn pay_now(&self, owed: Owed) {
+        if let Some((generation, opening, settings)) = owed.opening {
+            let time = settings.open.ask(&opening);
+            let further = self.shared.machine.change(&Now::lazy(), |control, _| {
+                if control.generation == generation {
+                    control.open_for(time);
+                }
+            });
+            further.into_iter().flat_map(|owed| owed.wakers).for_each(std::task::Waker::wake);
+        }
         owed.wakers.into_iter().for_each(std::task::Waker::wake);
         if owed.news {
+            if !self.shared.plan.many {
+                // A circuit that changes may soon refuse: by then, threads must not meet at one counter.
+                self.shared.refused.spread();
+            }
             self.tell();
         }
     }
@@ -233,12 +293,13 @@ impl Circuit {
         let mut first = true;
         while let Some(step) = self.shared.machine.next_news(first) {
             first = false;
-            let Step { from, to, cause, generation, at, until } = step;
+            let Step { in_shadow, from, to, cause, generation, at, until } = step;
             let machine = &self.shared.machine;
             let transition = Transition {
                 name: self.shared.plan.name.clone(),
-                from,
-                to,
+                in_shadow,
+                from: from.state(),
+                to: to.state(),
                 cause,
                 generation,
                 at: machine.instant(at),
@@ -246,6 +307,22 @@ impl Circuit {
             };
             self.shared.listeners.tell(&self.shared.plan, &transition);
         }
+    }
+}
+
+impl Place {
+    fn state(self) -> State {
+        match self {
+            Self::Phase(phase) => phase.state(),
+            Self::Shadow => State::Shadow,
+        }
+    }
+}
+
+impl Handle for Circuit {
+    #[inline]
+    fn lend(&self) -> Self {
+        Self { shared: self.shared.lend() }
     }
 }
 
@@ -257,7 +334,12 @@ impl Default for Circuit {
 
 impl fmt::Debug for Circuit {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Circuit").field("name", &self.name()).field("state", &self.state()).finish()
+        let word = self.machine().word();
+        f.debug_struct("Circuit")
+            .field("name", &self.name())
+            .field("state", &word.state())
+            .field("probes", &word.probes())
+            .finish()
     }
 }
 
@@ -273,6 +355,13 @@ impl Plan {
         #[cfg(not(feature = "metrics"))]
         let _ = shared;
         self.name = Some(name);
+        self.many |= shared;
+        self
+    }
+
+    /// For circuits of which there are many.
+    pub(crate) fn one_of_many(mut self) -> Self {
+        self.many = true;
         self
     }
 
@@ -288,12 +377,17 @@ mod tests {
     use crate::tally::Tally;
 
     #[test]
-    fn a_circuit_with_default_settings_takes_less_than_a_kibibyte() {
-        let shared = size_of::<Shared>() + 2 * size_of::<usize>();
-        // The tally with its one window of 10 buckets, and the slots of 3 probes; the rules are shared.
-        let tally = size_of::<Tally>() + 2 * size_of::<usize>() + 64 + 10 * 16;
+    fn one_of_many_circuits_with_default_settings_takes_less_than_a_kibibyte() {
+        let shared = size_of::<Shared>() + 4 * size_of::<usize>();
+        // The tally with its one window of 10 buckets, the settings, and the slots of 3 probes.
+        let tally = size_of::<Tally>() + 2 * size_of::<usize>() + 112 + 10 * 24;
+        let settings = size_of::<Settings>() + 2 * size_of::<usize>();
+        let stripe = 256;
         let probes = 4 * 16;
-        let total = shared + tally + probes;
-        assert!(total < 1024, "{shared} + {tally} + {probes} = {total} bytes");
+        let total = shared + tally + settings + stripe + probes;
+        assert!(
+            total < 1024,
+            "{shared} + {tally} + {settings} + {stripe} + {probes} = {total} bytes"
+        );
     }
 }

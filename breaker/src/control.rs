@@ -1,32 +1,47 @@
 //! The machine's slow side: every transition, and all of half-open. It runs under the machine's lock.
 
-use crate::{Cause, Settings, State, open_time::nanos, tally::Tally, word::Word};
+use crate::{
+    Cause, Counts, Initial, Opening, Ramp, Settings,
+    open_time::nanos,
+    recovery::Want,
+    tally::Tally,
+    ticket::SLOTS,
+    word::{Parts, Phase, Word},
+};
 use fastrand::Rng;
 use orlop_core::Verdict;
-use std::{collections::VecDeque, task::Waker};
+use std::{collections::VecDeque, sync::Arc, task::Waker, time::Duration};
 
 /// Times are nanoseconds since the machine was made.
 #[derive(Debug)]
 pub(crate) struct Control {
-    pub(crate) settings: Settings,
-    pub(crate) state: State,
+    pub(crate) settings: Arc<Settings>,
+    pub(crate) phase: Phase,
+    /// Nothing is refused.
+    pub(crate) shadow: bool,
     pub(crate) generation: u32,
-    /// When the state was entered.
+    /// When the phase began.
     pub(crate) since: u64,
     /// Why the circuit is not closed.
     pub(crate) cause: Option<Cause>,
-    /// Open: when the first probe may pass.
+    /// Open: when the first probe may pass. Ramping: when the ramp is over.
     pub(crate) until: u64,
     /// How often the circuit has opened since it was last closed.
     openings: u32,
-    /// Half-open: probes that succeeded, one after the other.
-    pub(crate) successes: u32,
+    /// Half-open: what probes found out.
+    pub(crate) results: Counts,
+    /// Half-open: the longest wait that probes were asked for.
+    advice: Option<Duration>,
     /// Half-open: slots taken. Those whose time is over stay until somebody needs the slot.
     probes: Vec<Probe>,
     next_probe: u32,
+    /// Ramping: calls that asked to pass.
+    arrivals: u64,
     rng: Rng,
     /// Set when the counts must start afresh before the word is published.
     pub(crate) recount: bool,
+    /// Set when a function must be asked how long the circuit stays open.
+    pub(crate) opening: Option<Opening>,
     /// Transitions nobody has been told of yet.
     pub(crate) news: VecDeque<Step>,
     /// Somebody is telling them.
@@ -45,32 +60,52 @@ struct Probe {
 /// A transition, in the machine's own time.
 #[derive(Clone, Debug)]
 pub(crate) struct Step {
-    pub(crate) from: State,
-    pub(crate) to: State,
+    pub(crate) in_shadow: bool,
+    pub(crate) from: Place,
+    pub(crate) to: Place,
     pub(crate) cause: Option<Cause>,
     pub(crate) generation: u32,
     pub(crate) at: u64,
     pub(crate) until: Option<u64>,
 }
 
+/// Where a transition starts or ends: a phase, or the shadow as a whole.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Place {
+    Phase(Phase),
+    Shadow,
+}
+
 impl Control {
     /// More waiting tasks than this are told a time only.
     const MAX_WAITING: usize = 256;
+    /// An open time that is not known yet.
+    pub(crate) const UNKNOWN: u64 = u64::MAX;
 
     pub(crate) fn new(settings: Settings, rng: Rng) -> Self {
+        let (phase, shadow) = match settings.initial {
+            Initial::Closed => (Phase::Closed, false),
+            Initial::ForcedOpen => (Phase::ForcedOpen, false),
+            Initial::Disabled => (Phase::Disabled, false),
+            Initial::Shadow => (Phase::Closed, true),
+        };
         Self {
-            settings,
-            state: State::Closed,
+            settings: Arc::new(settings),
+            phase,
+            shadow,
             generation: 0,
             since: 0,
-            cause: None,
+            cause: (phase != Phase::Closed).then_some(Cause::Forced),
             until: 0,
             openings: 0,
-            successes: 0,
+            results: Counts::default(),
+            advice: None,
             probes: Vec::new(),
             next_probe: 0,
+            arrivals: 0,
             rng,
             recount: false,
+            opening: None,
             news: VecDeque::new(),
             telling: false,
             waiting: Vec::new(),
@@ -79,8 +114,19 @@ impl Control {
     }
 
     pub(crate) fn word(&self) -> Word {
-        let full = self.state == State::HalfOpen && self.probes.len() >= self.slots();
-        Word::new(self.state, self.generation, full, Tally::has_windows(&self.settings.trip))
+        Word::new(Parts {
+            phase: self.phase,
+            generation: self.generation,
+            probes: u16::try_from(self.probes.len()).unwrap_or(u16::MAX),
+            shadow: self.shadow,
+            full: self.is_full(),
+            windows: Tally::has_windows(&self.settings.trip),
+            timed: self.settings.is_timed(),
+        })
+    }
+
+    pub(crate) fn is_full(&self) -> bool {
+        self.phase == Phase::HalfOpen && self.probes.len() >= self.slots()
     }
 
     /// When the first slot of a half-open circuit expires.
@@ -102,7 +148,7 @@ impl Control {
             self.probes.swap_remove(hung);
         }
         let id = self.next_probe;
-        self.next_probe = self.next_probe.wrapping_add(1);
+        self.next_probe = (self.next_probe + 1) % SLOTS;
         let expires = now.saturating_add(nanos(self.settings.probe_timeout));
         self.probes.push(Probe { id, expires });
         Some(id)
@@ -118,92 +164,219 @@ impl Control {
         true
     }
 
-    pub(crate) fn probe_succeeded(&mut self, now: u64) {
-        self.successes = self.successes.saturating_add(1);
-        if self.successes >= self.settings.successes.get() {
-            // HalfOpen => Closed: as many probes as asked for succeeded, and none failed.
-            self.close(now);
+    /// A probe has found out something.
+    pub(crate) fn probe_ended(&mut self, good: bool, slow: bool, verdict: &Verdict, now: u64) {
+        self.results.calls += 1;
+        self.results.failures += u64::from(!good);
+        self.results.slow += u64::from(slow);
+        if !good {
+            self.advice = self.advice.max(verdict.retry_after());
+        }
+        self.decide(now);
+    }
+
+    /// A probe that was a success at its head has failed after all.
+    pub(crate) fn probe_broke(&mut self, verdict: &Verdict, now: u64) {
+        self.results.failures = (self.results.failures + 1).min(self.results.calls);
+        self.advice = self.advice.max(verdict.retry_after());
+        self.decide(now);
+    }
+
+    fn decide(&mut self, now: u64) {
+        let Counts { calls, failures, .. } = self.results;
+        let (recovered, failed) = match self.settings.recovery.0 {
+            Want::Successes { needed, of } => {
+                let (needed, of) = (u64::from(needed.get()), u64::from(of.get()));
+                (calls - failures >= needed, failures > of - needed)
+            }
+            Want::Rate { ratio, calls: all } => {
+                let decided = calls >= u64::from(all.get());
+                let failing = failures > 0 && self.results.failure_ratio() >= ratio.get();
+                (decided && !failing, decided && failing)
+            }
+        };
+        if failed {
+            // HalfOpen => Open: too many probes failed, or were asked to come later.
+            self.open(Cause::ProbesFailed(self.results), self.advice, now);
+        } else if recovered {
+            match self.settings.ramp.0 {
+                // HalfOpen => Ramping: what the probes found is tried on a growing share.
+                Some(time) => self.ramp(nanos(time), now),
+                // HalfOpen => Closed: the probes found what was asked for.
+                None => self.close(now),
+            }
         }
     }
 
-    pub(crate) fn wait(&mut self, waker: &Waker) {
+    /// How many probes there may be: no more than the decision still needs.
+    fn slots(&self) -> usize {
+        let needed = u64::from(self.settings.recovery.results()).saturating_sub(self.results.calls);
+        let most = usize::from(self.settings.probes.get());
+        usize::try_from(needed).map_or(most, |needed| most.min(needed)).max(1)
+    }
+
+    // ===== ramp =====
+
+    /// One call of every so many may pass now.
+    pub(crate) fn stride(&self, now: u64) -> u64 {
+        let length = self.until.saturating_sub(self.since).max(1);
+        let step = u128::from(now.saturating_sub(self.since)) * u128::from(Ramp::STEPS);
+        let step = u64::try_from(step / u128::from(length)).unwrap_or(u64::MAX);
+        1 << u64::from(Ramp::STEPS).saturating_sub(step)
+    }
+
+    /// Whether this call may pass: the first, and then one of every stride.
+    pub(crate) fn passes(&mut self, now: u64) -> bool {
+        let turn = self.arrivals % self.stride(now);
+        self.arrivals += 1;
+        turn == 0
+    }
+
+    /// When the share grows next.
+    pub(crate) fn next_step(&self, now: u64) -> u64 {
+        let length = self.until.saturating_sub(self.since).max(1).div_ceil(Ramp::STEPS.into());
+        let steps = now.saturating_sub(self.since) / length + 1;
+        self.since.saturating_add(steps.saturating_mul(length)).min(self.until)
+    }
+
+    // ===== waiting =====
+
+    /// Registers the waker; `false` if too many are waiting.
+    pub(crate) fn wait(&mut self, waker: &Waker) -> bool {
         let known = self.waiting.iter().any(|other| other.will_wake(waker));
-        if !known && self.waiting.len() < Self::MAX_WAITING {
+        let room = known || self.waiting.len() < Self::MAX_WAITING;
+        if room && !known {
             self.waiting.push(waker.clone());
         }
-    }
-
-    // ===== transitions =====
-
-    /// Closed or HalfOpen => Open: the counts said so, or a probe failed.
-    pub(crate) fn open(&mut self, cause: Cause, verdict: Option<&Verdict>, now: u64) {
-        self.openings = self.openings.saturating_add(1);
-        let backoff = self.settings.open.nanos(self.openings, &mut self.rng);
-        // The other side's advice comes from a peer: clamped, and it only lengthens.
-        let advice = verdict.and_then(Verdict::retry_after).unwrap_or_default();
-        let advice = nanos(advice.min(self.settings.max_retry_after));
-        self.until = now.saturating_add(backoff.max(advice));
-        self.go(State::Open, Some(cause), now);
-    }
-
-    /// Open => HalfOpen: the open time is over, and somebody came.
-    pub(crate) fn half_open(&mut self, now: u64) {
-        self.go(State::HalfOpen, self.cause, now);
-    }
-
-    /// Any => Closed: recovered, reset or released. The history is forgotten.
-    pub(crate) fn close(&mut self, now: u64) {
-        self.openings = 0;
-        self.recount = true;
-        self.go(State::Closed, None, now);
-    }
-
-    /// Any => ForcedOpen or ForcedClosed, by hand.
-    pub(crate) fn force(&mut self, to: State, now: u64) {
-        self.openings = 0;
-        self.go(to, Some(Cause::Forced), now);
-    }
-
-    pub(crate) fn update(&mut self, settings: Settings, now: u64) {
-        let same = self.settings.trip == settings.trip
-            && self.settings.trip_on_success == settings.trip_on_success;
-        self.settings = settings;
-        if !same && self.state == State::Closed {
-            // Closed => Closed: other rules need other windows. A new generation, so that no old rule decides late.
-            self.recount = true;
-            self.go(State::Closed, None, now);
-        }
-        // There may be more slots now.
-        self.wake_all();
-    }
-
-    fn go(&mut self, to: State, cause: Option<Cause>, now: u64) {
-        let from = self.state;
-        self.generation = self.generation.wrapping_add(1);
-        self.state = to;
-        self.cause = cause;
-        self.since = now;
-        self.successes = 0;
-        self.probes.clear();
-        if from != to {
-            let until = (to == State::Open).then_some(self.until);
-            self.news.push_back(Step {
-                from,
-                to,
-                cause,
-                generation: self.generation,
-                at: now,
-                until,
-            });
-        }
-        self.wake_all();
+        room
     }
 
     fn wake_all(&mut self) {
         self.woken.append(&mut self.waiting);
     }
 
-    fn slots(&self) -> usize {
-        self.settings.probes.get().into()
+    // ===== transitions =====
+
+    /// Closed, HalfOpen or Ramping => Open: the counts said so, or the probes failed.
+    pub(crate) fn open(&mut self, cause: Cause, advice: Option<Duration>, now: u64) {
+        self.openings = self.openings.saturating_add(1);
+        // The other side's advice comes from a peer: clamped.
+        let most = self.settings.max_retry_after;
+        let advice = advice.map(|wait| wait.min(most)).filter(|_| !most.is_zero());
+        let time = self.settings.open.nanos(self.openings, advice, &mut self.rng);
+        self.until = time.map_or(Self::UNKNOWN, |time| now.saturating_add(time));
+        self.opening = match time {
+            Some(_) => None,
+            None => Some(Opening { reopenings: self.openings - 1, cause, retry_after: advice }),
+        };
+        self.go(Phase::Open, Some(cause), now);
+    }
+
+    /// Open, and a function was asked for how long.
+    pub(crate) fn open_for(&mut self, time: Duration) {
+        self.until = self.since.saturating_add(nanos(time));
+        if let Some(step) = self.news.iter_mut().find(|step| step.generation == self.generation) {
+            step.until = Some(self.until);
+        }
+        self.wake_all();
+    }
+
+    /// Open => HalfOpen: the open time is over, and somebody came.
+    pub(crate) fn half_open(&mut self, now: u64) {
+        self.go(Phase::HalfOpen, self.cause, now);
+    }
+
+    fn ramp(&mut self, time: u64, now: u64) {
+        self.recount = true;
+        self.arrivals = 0;
+        self.until = now.saturating_add(time);
+        self.go(Phase::Ramping, self.cause, now);
+    }
+
+    /// Any => Closed: recovered. The history is forgotten.
+    pub(crate) fn close(&mut self, now: u64) {
+        self.openings = 0;
+        self.recount = true;
+        self.go(Phase::Closed, None, now);
+    }
+
+    /// Any => Closed, by hand; the shadow ends, too.
+    pub(crate) fn release(&mut self, now: u64) {
+        let from = self.place();
+        self.shadow = false;
+        self.openings = 0;
+        self.recount = true;
+        self.enter(Phase::Closed, None, now);
+        self.tell(from, Place::Phase(Phase::Closed), false, now);
+    }
+
+    /// Any => ForcedOpen or Disabled, by hand; the shadow ends.
+    pub(crate) fn force(&mut self, to: Phase, now: u64) {
+        let from = self.place();
+        self.shadow = false;
+        self.openings = 0;
+        self.enter(to, Some(Cause::Forced), now);
+        self.tell(from, Place::Phase(to), false, now);
+    }
+
+    /// Any => Closed in shadow, by hand: it goes on computing and refuses nothing.
+    pub(crate) fn shadow(&mut self, now: u64) {
+        let from = self.place();
+        self.shadow = true;
+        self.openings = 0;
+        self.recount = true;
+        self.enter(Phase::Closed, None, now);
+        self.tell(from, Place::Shadow, false, now);
+    }
+
+    pub(crate) fn update(&mut self, settings: Settings, now: u64) {
+        let same = self.settings.counts_as(&settings);
+        self.settings = Arc::new(settings);
+        if !same && matches!(self.phase, Phase::Closed | Phase::Ramping) {
+            // Closed => Closed: other rules need other windows. A new generation, so that no old rule decides late.
+            self.recount = true;
+            let since = self.since;
+            self.enter(self.phase, self.cause, now);
+            if self.phase == Phase::Ramping {
+                self.since = since;
+            }
+        }
+        // There may be more slots now.
+        self.wake_all();
+    }
+
+    fn place(&self) -> Place {
+        if self.shadow { Place::Shadow } else { Place::Phase(self.phase) }
+    }
+
+    /// A transition that the machine makes by itself.
+    fn go(&mut self, to: Phase, cause: Option<Cause>, now: u64) {
+        let from = self.phase;
+        self.enter(to, cause, now);
+        self.tell(Place::Phase(from), Place::Phase(to), self.shadow, now);
+    }
+
+    fn enter(&mut self, to: Phase, cause: Option<Cause>, now: u64) {
+        self.generation = self.generation.wrapping_add(1);
+        self.phase = to;
+        self.cause = cause;
+        self.since = now;
+        self.results = Counts::default();
+        self.advice = None;
+        self.probes.clear();
+        self.wake_all();
+    }
+
+    fn tell(&mut self, from: Place, to: Place, in_shadow: bool, now: u64) {
+        let shown = |place: Place| match place {
+            Place::Phase(phase) => Some(phase.state()),
+            Place::Shadow => None,
+        };
+        if from != to && shown(from) != shown(to) {
+            let known = self.until != Self::UNKNOWN;
+            let until = (to == Place::Phase(Phase::Open) && known).then_some(self.until);
+            let (cause, generation) = (self.cause, self.generation);
+            self.news.push_back(Step { in_shadow, from, to, cause, generation, at: now, until });
+        }
     }
 }

@@ -1,44 +1,99 @@
 //! A circuit as a gate.
 
 use crate::{Circuit, Ticket};
-use orlop_core::{Again, CallContext, End, Gate, Handle, Note, Now, Rejected, Settle};
+use orlop_core::{Again, CallContext, End, Gate, Note, Now, Rejected, Settle, Verdict};
 use std::task::Waker;
-
-impl Handle for Circuit {}
 
 impl Settle for Circuit {
     type Ticket = Ticket;
 
+    #[inline]
     fn note(&self, ticket: Option<&mut Ticket>, note: Note<'_>, now: &Now) {
-        let owed = match (ticket, note) {
+        match (ticket, note) {
             (Some(ticket), Note::Head(Some(verdict)) | Note::Unready(verdict)) => {
-                self.machine().hear(ticket, verdict, now)
+                self.hear(ticket, verdict, now);
             }
-            (None, Note::Unready(verdict)) => self.machine().unready(verdict, now),
-            // A head that does not decide, or a note not known here: the end will tell.
-            _ => return,
-        };
+            (Some(ticket), Note::Head(None)) => self.machine().hear_head(ticket, now),
+            (None, Note::Unready(verdict)) => self.unready(verdict, now),
+            // A note not known here: the end will tell.
+            _ => {}
+        }
+    }
+
+    #[inline]
+    fn end(&self, mut ticket: Ticket, end: End<'_>, now: &Now) {
+        match end {
+            End::Verdict(verdict) => {
+                if !self.machine().is_old_news(&ticket, verdict) {
+                    self.hear_out(&mut ticket, verdict, now);
+                }
+            }
+            // Also an end not known here: a slot must come back in any case.
+            _ => self.refund(&ticket, now),
+        }
+    }
+}
+
+impl Circuit {
+    /// A verdict at the head.
+    #[inline]
+    fn hear(&self, ticket: &mut Ticket, verdict: &Verdict, now: &Now) {
+        if self.machine().is_old_news(ticket, verdict) {
+            ticket.hear(crate::ticket::Heard::Success);
+        } else {
+            self.hear_out(ticket, verdict, now);
+        }
+        if !verdict.is_dropped() {
+            ticket.head_at(|| self.machine().nanos(now));
+        }
+    }
+
+    fn hear_out(&self, ticket: &mut Ticket, verdict: &Verdict, now: &Now) {
+        let owed = self.machine().hear(ticket, verdict, now);
         self.pay(owed);
     }
 
-    fn end(&self, mut ticket: Ticket, end: End<'_>, now: &Now) {
-        let owed = match end {
-            End::Verdict(verdict) => self.machine().hear(&mut ticket, verdict, now),
-            // Also an end not known here: a slot must come back in any case.
-            _ => self.machine().refund(&ticket, now),
-        };
+    #[cold]
+    fn refund(&self, ticket: &Ticket, now: &Now) {
+        let owed = self.machine().refund(ticket, now);
         self.pay(owed);
+    }
+
+    #[cold]
+    fn unready(&self, verdict: &Verdict, now: &Now) {
+        let owed = self.machine().unready(verdict, now);
+        self.pay(owed);
+    }
+
+    /// The circuit is not closed.
+    #[cold]
+    fn enter_slowly(&self, now: &Now) -> Result<Ticket, Rejected> {
+        let (entered, owed) = self.machine().enter(now);
+        self.pay(owed);
+        entered.or_else(|refused| match self.machine().through_the_shadow() {
+            Some(ticket) => {
+                self.would_have_refused();
+                Ok(ticket)
+            }
+            None => Err(self.rejected(refused)),
+        })
     }
 }
 
 impl<Req: ?Sized> Gate<Req> for Circuit {
+    #[inline]
     fn enter(&self, _: &Req, _: Option<&CallContext>, now: &Now) -> Result<Ticket, Rejected> {
-        let (entered, owed) = self.machine().enter(now);
-        self.pay(owed);
-        entered.map_err(|refused| self.rejected(refused))
+        match self.machine().enter_closed(now) {
+            Some(ticket) => Ok(ticket),
+            None => self.enter_slowly(now),
+        }
     }
 
+    #[inline]
     fn refusing(&self, now: &Now) -> Option<Rejected> {
+        if self.machine().word().is_closed() {
+            return None;
+        }
         self.machine().refusing(now).map(|refused| self.rejected(refused))
     }
 

@@ -131,6 +131,7 @@ mod control;
 #[cfg(feature = "serde")]
 mod file;
 mod gate;
+mod hear;
 mod keyed;
 mod layer;
 mod machine;
@@ -138,6 +139,8 @@ mod machine;
 mod metrics;
 mod observe;
 mod open_time;
+mod recovery;
+mod refusals;
 mod run;
 mod settings;
 mod snapshot;
@@ -146,6 +149,7 @@ mod tally;
 mod ticket;
 #[cfg(feature = "tracing")]
 mod tracing;
+mod trip;
 mod window;
 mod word;
 
@@ -156,10 +160,12 @@ pub use self::{
     keyed::{Circuits, Keyed, KeyedSnapshot, KeyedTicket},
     layer::{Breaker, BreakerLayer},
     observe::Observe,
-    open_time::OpenTime,
-    settings::{InvalidSetting, Settings, Trip, Window},
+    open_time::{OpenTime, Opening},
+    recovery::{Dropped, Initial, Ramp, Recovery},
+    settings::{InvalidSetting, Settings},
     snapshot::{Cause, Snapshot, Transition},
     ticket::Ticket,
+    trip::{Ewma, Trip, Trips, Window},
     window::Counts,
     word::State,
 };

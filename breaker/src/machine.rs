@@ -1,7 +1,7 @@
 //! The state machine: one word that entering calls read, and a lock for whoever changes it.
 
 use crate::{
-    Cause, Settings, Snapshot, State,
+    Cause, Opening, Settings, Snapshot, State,
     control::{Control, Step},
     run::Run,
     sync::{
@@ -9,13 +9,13 @@ use crate::{
         Ordering::{Acquire, Relaxed, Release},
         Swap, lock,
     },
-    tally::Tally,
-    ticket::{Heard, Outcome, Pass, Ticket},
-    word::Word,
+    tally::{Runs, Tally},
+    ticket::{Pass, Ticket},
+    word::{Phase, Word},
 };
 use fastrand::Rng;
-use orlop_core::{Again, Now, Verdict};
-use std::{task::Waker, time::Duration};
+use orlop_core::{Again, Now, STRIPES};
+use std::{sync::Arc, task::Waker, time::Duration};
 use tokio::time::Instant;
 
 /// A circuit without name, listeners or meters.
@@ -29,14 +29,20 @@ pub(crate) struct Machine {
     base: Instant,
     /// A [`Word`]. Written only with `control` held.
     word: AtomicU64,
+    pub(crate) failures: Run,
+    pub(crate) drops: Run,
     /// Open: when the first probe may pass. Written before `word`.
     open_until: AtomicU64,
     /// Half-open and full: when the first slot expires. Written before `word`.
     probe_expiry: AtomicU64,
-    run: Run,
-    tally: Swap<Tally>,
+    pub(crate) tally: Swap<Tally>,
+    settings: Swap<Settings>,
+    stripes: usize,
     control: Mutex<Control>,
 }
+
+/// When those ask again for whom there is no room among the waiting.
+const LATER: Duration = Duration::from_millis(100);
 
 /// A call may not pass; a next try may at this time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -49,249 +55,188 @@ pub(crate) struct Refused {
 #[must_use]
 pub(crate) struct Owed {
     pub(crate) wakers: Vec<Waker>,
+    /// A function is to be asked how long the circuit stays open, in this generation.
+    pub(crate) opening: Option<(u32, Opening, Arc<Settings>)>,
     /// There are transitions to tell.
     pub(crate) news: bool,
 }
 
 impl Machine {
-    pub(crate) fn new(settings: Settings, rng: Rng) -> Self {
+    /// `shared` by few threads, or by so many that windows of time are striped.
+    pub(crate) fn new(settings: Settings, rng: Rng, striped: bool) -> Self {
         let control = Control::new(settings, rng);
+        let stripes = if striped { STRIPES } else { 1 };
         Self {
             base: Instant::now(),
             word: AtomicU64::new(control.word().0),
+            failures: Run::new(control.generation),
+            drops: Run::new(control.generation),
             open_until: AtomicU64::new(0),
             probe_expiry: AtomicU64::new(0),
-            run: Run::new(control.generation),
-            tally: Swap::new(Tally::new(control.generation, &control.settings, 0)),
+            tally: Swap::new(Tally::new(control.generation, &control.settings, 0, stripes)),
+            settings: Swap::from(Arc::clone(&control.settings)),
+            stripes,
             control: Mutex::new(control),
         }
     }
 
     // ===== entering =====
 
-    pub(crate) fn enter(&self, now: &Now) -> (Result<Ticket, Refused>, Owed) {
+    /// Lets the call in, if that takes no more than a look at the word and the clock.
+    #[inline]
+    pub(crate) fn enter_closed(&self, now: &Now) -> Option<Ticket> {
         let word = self.word();
-        let pass = match word.state() {
-            State::Closed => Pass::Counted,
-            State::ForcedClosed => Pass::Uncounted,
-            _ => match self.refused(word, now) {
-                Some(refused) => return (Err(refused), Owed::default()),
-                None => return self.enter_as_probe(now),
-            },
-        };
-        (Ok(Ticket::new(word.generation(), pass)), Owed::default())
+        if !word.is_closed() {
+            return None;
+        }
+        let ticket = Ticket::counted(word);
+        Some(if word.is_timed() { ticket.entered_at(self.nanos(now)) } else { ticket })
+    }
+
+    /// Lets the call in or refuses it, where the circuit is not closed.
+    pub(crate) fn enter(&self, now: &Now) -> (Result<Ticket, Refused>, Option<Owed>) {
+        let word = self.word();
+        if word.is_closed() || word.phase() == Phase::Disabled {
+            let pass = if word.is_closed() { Pass::Counted } else { Pass::Uncounted };
+            let ticket = Ticket::new(word.generation(), pass);
+            return (Ok(ticket.entered_at(self.nanos(now))), None);
+        }
+        match self.refused(word, now) {
+            Some(refused) => (Err(refused), None),
+            None => self.enter_as_probe(now),
+        }
     }
 
     /// The refusal that needs no lock to be certain.
+    #[inline]
     fn refused(&self, word: Word, now: &Now) -> Option<Refused> {
-        let until = match word.state() {
-            State::ForcedOpen => return Some(Refused { wait: None }),
-            State::Open => self.open_until.load(Relaxed),
-            State::HalfOpen if word.is_full() => {
+        let until = match word.phase() {
+            Phase::ForcedOpen => return Some(Refused { wait: None }),
+            Phase::Open => self.open_until.load(Relaxed),
+            Phase::HalfOpen if word.is_full() => {
                 // Its probes will have ended long before their slots expire, so that time is no advice.
                 let expiry = self.probe_expiry.load(Relaxed);
                 return self.wait(expiry, now).map(|_| Refused { wait: None });
             }
             _ => return None,
         };
+        if until == Control::UNKNOWN {
+            return Some(Refused { wait: None });
+        }
         self.wait(until, now).map(|wait| Refused { wait: Some(wait) })
     }
 
     /// The refusal that any call would meet now. A half-open circuit leaves it to `enter`.
+    #[inline]
     pub(crate) fn refusing(&self, now: &Now) -> Option<Refused> {
         let word = self.word();
-        let known = matches!(word.state(), State::Open | State::ForcedOpen);
+        if word.is_closed() || word.is_shadow() {
+            return None;
+        }
+        let known = matches!(word.phase(), Phase::Open | Phase::ForcedOpen);
         known.then(|| self.refused(word, now)).flatten()
     }
 
-    fn enter_as_probe(&self, now: &Now) -> (Result<Ticket, Refused>, Owed) {
-        let at = self.nanos(now);
-        self.locked(at, |control| {
-            if control.state == State::Open && at >= control.until {
-                control.half_open(at);
-            }
-            // Asked anew: since the word was read, others may have changed the state.
-            match control.state {
-                State::Closed => Ok(Ticket::new(control.generation, Pass::Counted)),
-                State::ForcedClosed => Ok(Ticket::new(control.generation, Pass::Uncounted)),
-                State::ForcedOpen => Err(Refused { wait: None }),
-                State::Open => Err(Refused { wait: self.wait(control.until, now) }),
-                State::HalfOpen => match control.take_slot(at) {
-                    Some(slot) => Ok(Ticket::new(control.generation, Pass::Probe(slot))),
-                    None => Err(Refused { wait: None }),
-                },
-            }
-        })
+    /// Whether no call is refused: who would be is let through uncounted.
+    pub(crate) fn through_the_shadow(&self) -> Option<Ticket> {
+        let word = self.word();
+        word.is_shadow().then(|| Ticket::new(word.generation(), Pass::Uncounted))
     }
 
-    pub(crate) fn wake(&self, waker: &Waker, now: &Now) -> (Again, Owed) {
+    fn enter_as_probe(&self, now: &Now) -> (Result<Ticket, Refused>, Option<Owed>) {
         let at = self.nanos(now);
-        self.locked(at, |control| match control.state {
-            State::ForcedOpen => Again::Never,
-            State::Open if at < control.until => self.again(control.until, now),
-            State::HalfOpen if control.word().is_full() && at < control.probe_expiry() => {
+        let (entered, owed) = self.locked(at, |control| {
+            if control.phase == Phase::Open && at >= control.until {
+                control.half_open(at);
+            }
+            if control.phase == Phase::Ramping && at >= control.until {
+                // Ramping => Closed: the last and largest share did no harm.
+                control.close(at);
+            }
+            // Asked anew: since the word was read, others may have changed the phase.
+            let generation = control.generation;
+            match control.phase {
+                Phase::Closed => Ok(Ticket::new(generation, Pass::Counted)),
+                Phase::Disabled => Ok(Ticket::new(generation, Pass::Uncounted)),
+                Phase::ForcedOpen => Err(Refused { wait: None }),
+                Phase::Open => Err(Refused { wait: self.known_wait(control.until, now) }),
+                Phase::HalfOpen => match control.take_slot(at) {
+                    Some(slot) => Ok(Ticket::new(generation, Pass::Probe(slot))),
+                    None => Err(Refused { wait: None }),
+                },
+                Phase::Ramping => match control.passes(at) {
+                    true => Ok(Ticket::new(generation, Pass::Counted)),
+                    false => Err(Refused { wait: None }),
+                },
+            }
+        });
+        (entered.map(|ticket| ticket.entered_at(at)), owed)
+    }
+
+    pub(crate) fn wake(&self, waker: &Waker, now: &Now) -> (Again, Option<Owed>) {
+        let at = self.nanos(now);
+        self.locked(at, |control| match control.phase {
+            _ if control.shadow => Again::Never,
+            // Released by hand, or once a function has been asked for the time: nobody foresees when, but it wakes.
+            Phase::ForcedOpen | Phase::Open
+                if control.phase == Phase::ForcedOpen || control.until == Control::UNKNOWN =>
+            {
+                if control.wait(waker) {
+                    Again::Registered
+                } else {
+                    Again::At(now.get() + LATER)
+                }
+            }
+            Phase::Open if at < control.until => {
+                control.wait(waker);
+                self.again(control.until, now)
+            }
+            Phase::HalfOpen if control.is_full() && at < control.probe_expiry() => {
                 // A slot may come back sooner than it expires.
                 control.wait(waker);
                 self.again(control.probe_expiry(), now)
+            }
+            Phase::Ramping if at < control.until => {
+                control.wait(waker);
+                self.again(control.next_step(at), now)
             }
             // It would not refuse: the caller asks again, and the gate that does refuse says when.
             _ => Again::Never,
         })
     }
 
-    // ===== outcomes =====
-
-    /// A verdict on an admitted call, at its head or its end.
-    pub(crate) fn hear(&self, ticket: &mut Ticket, verdict: &Verdict, now: &Now) -> Owed {
-        let outcome = Outcome::of(verdict);
-        let first = ticket.heard == Heard::Nothing;
-        // A call that was a success at its head and then fails is one failure more.
-        if !first && (ticket.heard == Heard::Enough || outcome != Outcome::Failure) {
-            return Owed::default();
-        }
-        ticket.heard = match outcome {
-            Outcome::Success => Heard::Success,
-            _ => Heard::Enough,
-        };
-        match ticket.pass {
-            Pass::Uncounted => Owed::default(),
-            Pass::Counted => self.count(ticket.generation, outcome, verdict, now),
-            Pass::Probe(slot) => {
-                let at = self.nanos(now);
-                self.locked(at, |control| {
-                    if control.generation != ticket.generation {
-                        return;
-                    }
-                    // The slot of a success at the head is back already.
-                    if first && !control.return_slot(slot) {
-                        // Too late: what it found out is older than what the probe in its place will.
-                        ticket.heard = Heard::Enough;
-                        return;
-                    }
-                    match outcome {
-                        Outcome::Success => control.probe_succeeded(at),
-                        Outcome::Neutral => {}
-                        // HalfOpen => Open: a probe failed, or was asked to come later.
-                        Outcome::Failure | Outcome::Throttled => {
-                            control.open(Cause::ProbeFailed, Some(verdict), at);
-                        }
-                    }
-                })
-                .1
-            }
-        }
-    }
-
-    /// An admitted call never ran.
-    pub(crate) fn refund(&self, ticket: &Ticket, now: &Now) -> Owed {
-        let (Pass::Probe(slot), Heard::Nothing) = (ticket.pass, ticket.heard) else {
-            return Owed::default();
-        };
-        self.locked(self.nanos(now), |control| {
-            if control.generation == ticket.generation {
-                control.return_slot(slot);
-            }
-        })
-        .1
-    }
-
-    /// The service failed to become ready, so there is no call.
-    pub(crate) fn unready(&self, verdict: &Verdict, now: &Now) -> Owed {
-        let outcome = Outcome::of(verdict);
-        let word = self.word();
-        match word.state() {
-            _ if !outcome.is_bad() => Owed::default(),
-            State::Closed => self.count(word.generation(), outcome, verdict, now),
-            State::Open | State::HalfOpen => {
-                let at = self.nanos(now);
-                self.locked(at, |control| {
-                    if control.generation != word.generation() {
-                        return;
-                    }
-                    // Readiness was asked for because the open time is over: that was a probe, too.
-                    if control.state == State::Open && at >= control.until {
-                        control.half_open(at);
-                    }
-                    if control.state == State::HalfOpen {
-                        control.open(Cause::Unready, Some(verdict), at);
-                    }
-                })
-                .1
-            }
-            State::ForcedOpen | State::ForcedClosed => Owed::default(),
-        }
-    }
-
-    /// An outcome in the closed state.
-    fn count(&self, generation: u32, outcome: Outcome, verdict: &Verdict, now: &Now) -> Owed {
-        let word = self.word();
-        if word.generation() != generation || outcome == Outcome::Neutral {
-            return Owed::default();
-        }
-        let run = match outcome {
-            Outcome::Success => {
-                self.run.end(generation);
-                if !word.has_windows() {
-                    return Owed::default();
-                }
-                Some(0)
-            }
-            Outcome::Failure => self.run.add(generation),
-            Outcome::Throttled | Outcome::Neutral => Some(0),
-        };
-        let tally = self.tally.load();
-        let (Some(run), true) = (run, tally.generation == generation) else {
-            return Owed::default();
-        };
-        let at = || self.nanos(now);
-        tally.record(outcome.is_bad(), at);
-        if outcome == Outcome::Success && !tally.trip_on_success {
-            return Owed::default();
-        }
-        match tally.verdict(run, at) {
-            Some(cause) => self.trip(generation, cause, verdict, now),
-            None => Owed::default(),
-        }
-    }
-
-    /// Closed => Open: the counts are enough. Of several threads that find so, the first opens.
-    fn trip(&self, generation: u32, cause: Cause, verdict: &Verdict, now: &Now) -> Owed {
-        let at = self.nanos(now);
-        self.locked(at, |control| {
-            if control.generation == generation {
-                control.open(cause, Some(verdict), at);
-            }
-        })
-        .1
-    }
-
     // ===== by hand =====
 
-    pub(crate) fn change(&self, now: &Now, change: impl FnOnce(&mut Control, u64)) -> Owed {
+    pub(crate) fn change(&self, now: &Now, change: impl FnOnce(&mut Control, u64)) -> Option<Owed> {
         let at = self.nanos(now);
         self.locked(at, |control| change(control, at)).1
     }
 
+    #[inline]
     pub(crate) fn word(&self) -> Word {
         Word(self.word.load(Acquire))
     }
 
     pub(crate) fn settings(&self) -> Settings {
-        lock(&self.control).settings.clone()
+        Settings::clone(&self.settings.load())
     }
 
     /// Whether forgetting the circuit would let calls through that it refuses, or lose what somebody set by hand.
     pub(crate) fn is_pinned(&self, now: &Now) -> bool {
-        match self.word().state() {
-            State::Closed => false,
-            State::ForcedOpen | State::ForcedClosed => true,
-            State::Open | State::HalfOpen => {
+        let word = self.word();
+        if word.is_shadow() {
+            return true;
+        }
+        match word.phase() {
+            Phase::Closed => false,
+            Phase::ForcedOpen | Phase::Disabled => true,
+            Phase::Open | Phase::HalfOpen | Phase::Ramping => {
                 let at = self.nanos(now);
                 let control = lock(&self.control);
-                match control.state {
-                    State::Open => at < control.until,
-                    State::HalfOpen => control.probes_in_flight(at) > 0,
-                    state => state.is_forced(),
+                match control.phase {
+                    Phase::Open | Phase::Ramping => at < control.until,
+                    Phase::HalfOpen => control.probes_in_flight(at) > 0,
+                    phase => phase != Phase::Closed,
                 }
             }
         }
@@ -301,22 +246,30 @@ impl Machine {
         let at = self.nanos(now);
         let control = lock(&self.control);
         let tally = self.tally.load();
-        let closed = control.state == State::Closed;
+        let counting = matches!(control.phase, Phase::Closed | Phase::Ramping);
+        let run = |run: &Run| if counting { run.get(control.generation) } else { 0 };
+        let phase = control.phase.state();
         Snapshot {
             name: None,
-            state: control.state,
+            state: if control.shadow { State::Shadow } else { phase },
+            in_shadow: control.shadow.then_some(phase),
             cause: control.cause,
             since: self.instant(control.since),
-            until: match control.state {
-                State::Open => self.later(control.until),
+            until: match control.phase {
+                Phase::Open if control.until == Control::UNKNOWN => None,
+                Phase::Open | Phase::Ramping => self.later(control.until),
                 _ => None,
             },
             generation: control.generation,
-            consecutive_failures: if closed { self.run.get(control.generation) } else { 0 },
-            windows: if closed { tally.windows(at) } else { Vec::new() },
+            consecutive_failures: run(&self.failures),
+            drops_in_a_row: run(&self.drops),
+            windows: if counting { tally.windows(at) } else { Vec::new() },
+            success_rates: if counting { tally.success_rates(at) } else { Vec::new() },
             probes_in_flight: control.probes_in_flight(at),
-            probe_successes: control.successes,
+            probe_results: control.results,
+            share: (control.phase == Phase::Ramping).then(|| 1.0 / control.stride(at) as f64),
             refused: 0,
+            would_have_refused: 0,
         }
     }
 
@@ -334,6 +287,7 @@ impl Machine {
 
     // ===== time =====
 
+    #[inline]
     pub(crate) fn nanos(&self, now: &Now) -> u64 {
         crate::open_time::nanos(now.get().saturating_duration_since(self.base))
     }
@@ -348,11 +302,16 @@ impl Machine {
     }
 
     /// How long until then; `None` if it is over.
+    #[inline]
     fn wait(&self, until: u64, now: &Now) -> Option<Duration> {
         match until.saturating_sub(self.nanos(now)) {
             0 => None,
             wait => Some(Duration::from_nanos(wait)),
         }
+    }
+
+    fn known_wait(&self, until: u64, now: &Now) -> Option<Duration> {
+        if until == Control::UNKNOWN { None } else { self.wait(until, now) }
     }
 
     fn again(&self, until: u64, now: &Now) -> Again {
@@ -362,23 +321,60 @@ impl Machine {
         }
     }
 
+    /// Closed or Ramping => Open: the counts are enough. Of several threads that find so, the first opens.
+    pub(crate) fn trip(
+        &self,
+        generation: u32,
+        cause: Cause,
+        advice: Option<Duration>,
+        now: &Now,
+    ) -> Option<Owed> {
+        let at = self.nanos(now);
+        self.locked(at, |control| {
+            if control.generation == generation {
+                control.open(cause, advice, at);
+            }
+        })
+        .1
+    }
+
+    /// The runs of this generation.
+    pub(crate) fn runs(&self, generation: u32) -> Runs {
+        Runs { failures: self.failures.get(generation), drops: self.drops.get(generation) }
+    }
+
     /// The only place that changes `control` and what is published of it.
-    fn locked<T>(&self, at: u64, change: impl FnOnce(&mut Control) -> T) -> (T, Owed) {
+    pub(crate) fn locked<T>(
+        &self,
+        at: u64,
+        change: impl FnOnce(&mut Control) -> T,
+    ) -> (T, Option<Owed>) {
         let mut control = lock(&self.control);
+        let before = Arc::as_ptr(&control.settings);
+        let generation_before = control.generation;
         let out = change(&mut control);
+        let generation = control.generation;
         if std::mem::take(&mut control.recount) {
-            let generation = control.generation;
-            self.tally.store(Tally::new(generation, &control.settings, at));
-            self.run.restart(generation);
+            self.tally.store(Tally::new(generation, &control.settings, at, self.stripes));
+        }
+        if generation != generation_before {
+            self.failures.restart(generation);
+            self.drops.restart(generation);
+        }
+        if Arc::as_ptr(&control.settings) != before {
+            self.settings.replace(Arc::clone(&control.settings));
         }
         self.open_until.store(control.until, Relaxed);
         self.probe_expiry.store(control.probe_expiry(), Relaxed);
         // Release: pairs with the Acquire in `word`.
         self.word.store(control.word().0, Release);
+        let opening = control.opening.take();
         let owed = Owed {
             wakers: std::mem::take(&mut control.woken),
+            opening: opening.map(|opening| (generation, opening, Arc::clone(&control.settings))),
             news: !control.news.is_empty() && !control.telling,
         };
-        (out, owed)
+        let nothing = owed.wakers.is_empty() && owed.opening.is_none() && !owed.news;
+        (out, (!nothing).then_some(owed))
     }
 }

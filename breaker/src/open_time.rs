@@ -1,7 +1,13 @@
 //! How long a circuit stays open.
 
+use crate::Cause;
 use fastrand::Rng;
-use std::time::Duration;
+use std::{
+    fmt,
+    panic::{AssertUnwindSafe, catch_unwind},
+    sync::Arc,
+    time::Duration,
+};
 
 /// How long a circuit stays open before it lets probes through.
 ///
@@ -13,19 +19,33 @@ use std::time::Duration;
 ///
 /// let always_the_same = OpenTime::fixed(Duration::from_secs(5));
 /// let longer_each_time = OpenTime::exponential(Duration::from_secs(1), Duration::from_secs(30));
-/// # let _ = (always_the_same, longer_each_time);
+/// let as_the_other_side_asks = OpenTime::advised(Duration::from_secs(5));
+/// let by_a_function = OpenTime::by(|opening| Duration::from_secs(1 + u64::from(opening.reopenings())));
+/// # let _ = (always_the_same, longer_each_time, as_the_other_side_asks, by_a_function);
 /// ```
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct OpenTime {
-    pub(crate) first: Duration,
-    /// `None` if the time never grows, and is not jittered.
-    pub(crate) max: Option<Duration>,
+#[derive(Clone, Debug, PartialEq)]
+pub struct OpenTime(pub(crate) Rule);
+
+#[derive(Clone)]
+pub(crate) enum Rule {
+    Fixed(Duration),
+    Exponential { first: Duration, max: Duration },
+    Advised { otherwise: Duration },
+    By(Arc<dyn Fn(&Opening) -> Duration + Send + Sync>),
+}
+
+/// What an open time can be made from.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Opening {
+    pub(crate) reopenings: u32,
+    pub(crate) cause: Cause,
+    pub(crate) retry_after: Option<Duration>,
 }
 
 impl OpenTime {
     /// The same time at each opening, exactly. Zero means that the next call is a probe.
     pub const fn fixed(time: Duration) -> Self {
-        Self { first: time, max: None }
+        Self(Rule::Fixed(time))
     }
 
     /// Doubles with each opening since the circuit was last closed, from `first` up to `max`, with equal jitter: half
@@ -39,24 +59,107 @@ impl OpenTime {
     /// A `max` below `first` counts as `first`.
     pub const fn exponential(first: Duration, max: Duration) -> Self {
         let max = if max.as_nanos() < first.as_nanos() { first } else { max };
-        Self { first, max: Some(max) }
+        Self(Rule::Exponential { first, max })
     }
 
-    /// The open time in nanoseconds; `openings` is 1 for the first since the circuit was closed.
-    pub(crate) fn nanos(self, openings: u32, rng: &mut Rng) -> u64 {
-        let first = nanos(self.first);
-        let Some(max) = self.max else {
-            return first;
+    /// What the other side asked for, as it is, up to [`max_retry_after`](crate::Settings::max_retry_after); `otherwise`,
+    /// where it asked for nothing.
+    pub const fn advised(otherwise: Duration) -> Self {
+        Self(Rule::Advised { otherwise })
+    }
+
+    /// What the function says. It runs after the transition, on the task whose call caused it, with no lock held; until it has
+    /// returned, refusals name no time. If it panics, the circuit stays open for 5 s.
+    pub fn by(time: impl Fn(&Opening) -> Duration + Send + Sync + 'static) -> Self {
+        Self(Rule::By(Arc::new(time)))
+    }
+
+    /// The open time in nanoseconds; `openings` is 1 for the first since the circuit was closed. `None` if a function must be
+    /// asked. `advice` is clamped already.
+    pub(crate) fn nanos(
+        &self,
+        openings: u32,
+        advice: Option<Duration>,
+        rng: &mut Rng,
+    ) -> Option<u64> {
+        let backoff = match &self.0 {
+            Rule::Fixed(time) => nanos(*time),
+            Rule::Exponential { first, max } => {
+                let factor = 1_u64.checked_shl(openings.saturating_sub(1)).unwrap_or(u64::MAX);
+                let full = nanos(*first).saturating_mul(factor).min(nanos(*max));
+                full - full / 2 + rng.u64(0..=full / 2)
+            }
+            Rule::Advised { otherwise } => match advice {
+                Some(advice) => return Some(nanos(advice)),
+                None => nanos(*otherwise),
+            },
+            Rule::By(_) => return None,
         };
-        let factor = 1_u64.checked_shl(openings.saturating_sub(1)).unwrap_or(u64::MAX);
-        let full = first.saturating_mul(factor).min(nanos(max));
-        full - full / 2 + rng.u64(0..=full / 2)
+        // The other side's advice only lengthens: it comes from a peer.
+        Some(backoff.max(nanos(advice.unwrap_or_default())))
+    }
+
+    /// Asks the function, if there is one.
+    pub(crate) fn ask(&self, opening: &Opening) -> Duration {
+        const IF_IT_PANICS: Duration = Duration::from_secs(5);
+        let Rule::By(time) = &self.0 else { return IF_IT_PANICS };
+        // The panic hook has reported it already, and nothing of ours was in the function's hands.
+        catch_unwind(AssertUnwindSafe(|| time(opening))).unwrap_or(IF_IT_PANICS)
+    }
+}
+
+impl Opening {
+    /// How often the circuit has opened again since it was last closed: 0 for the first opening.
+    pub fn reopenings(&self) -> u32 {
+        self.reopenings
+    }
+
+    /// Why it opened.
+    pub fn cause(&self) -> Cause {
+        self.cause
+    }
+
+    /// What the other side asked for, clamped to [`max_retry_after`](crate::Settings::max_retry_after).
+    pub fn retry_after(&self) -> Option<Duration> {
+        self.retry_after
+    }
+}
+
+impl PartialEq for Rule {
+    fn eq(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Fixed(a), Self::Fixed(b)) => a == b,
+            (Self::Advised { otherwise: a }, Self::Advised { otherwise: b }) => a == b,
+            (
+                Self::Exponential { first, max },
+                Self::Exponential { first: first_b, max: max_b },
+            ) => (first, max) == (first_b, max_b),
+            (Self::By(a), Self::By(b)) => Arc::ptr_eq(a, b),
+            _ => false,
+        }
+    }
+}
+
+impl fmt::Debug for Rule {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Fixed(time) => f.debug_tuple("Fixed").field(time).finish(),
+            Self::Exponential { first, max } => {
+                f.debug_struct("Exponential").field("first", first).field("max", max).finish()
+            }
+            Self::Advised { otherwise } => {
+                f.debug_struct("Advised").field("otherwise", otherwise).finish()
+            }
+            Self::By(_) => f.write_str("By(..)"),
+        }
     }
 }
 
 /// 500 years at most, which is for ever here.
+#[inline]
 pub(crate) fn nanos(duration: Duration) -> u64 {
-    u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
+    let seconds = duration.as_secs().saturating_mul(1_000_000_000);
+    seconds.saturating_add(u64::from(duration.subsec_nanos()))
 }
 
 #[cfg(all(test, not(orlop_loom)))]
@@ -70,7 +173,7 @@ mod tests {
         for (openings, full) in [(1, 100), (2, 200), (3, 400), (4, 500), (5, 500), (u32::MAX, 500)]
         {
             for _ in 0..200 {
-                let nanos = time.nanos(openings, &mut rng);
+                let nanos = time.nanos(openings, None, &mut rng).unwrap();
                 assert!((full / 2..=full).contains(&nanos), "{nanos} of {full}");
             }
         }
@@ -81,7 +184,7 @@ mod tests {
         let time = OpenTime::exponential(Duration::from_secs(1), Duration::from_secs(30));
         let times = |seed| {
             let mut rng = Rng::with_seed(seed);
-            (1..10).map(|n| time.nanos(n, &mut rng)).collect::<Vec<_>>()
+            (1..10).map(|n| time.nanos(n, None, &mut rng)).collect::<Vec<_>>()
         };
         assert_eq!(times(7), times(7));
         assert_ne!(times(7), times(8));
@@ -90,6 +193,6 @@ mod tests {
     #[test]
     fn a_fixed_open_time_has_no_jitter() {
         let time = OpenTime::fixed(Duration::from_nanos(9));
-        assert_eq!(time.nanos(40, &mut Rng::with_seed(1)), 9);
+        assert_eq!(time.nanos(40, None, &mut Rng::with_seed(1)), Some(9));
     }
 }

@@ -1,11 +1,11 @@
-//! How many failures came in a row.
+//! How many of a kind came in a row.
 
 use crate::sync::{
     AtomicU64,
     Ordering::{Acquire, Relaxed, Release},
 };
 
-/// The run of failures since the last success, with the generation it belongs to: one word, so that a late result
+/// The run of failures since the last success, or of drops since the last head, with the generation it belongs to: one word, so that a late result
 /// cannot add to the run of a later generation, nor end it.
 ///
 /// While all goes well it is 0 and only read.
@@ -22,7 +22,14 @@ impl Run {
         self.0.store(pack(generation, 0), Release);
     }
 
-    /// A success ends the run.
+    /// Whether there is nothing to end. Relaxed would do: a run that another thread begins now ends with a later success.
+    #[inline]
+    pub(crate) fn is_empty(&self) -> bool {
+        length(self.0.load(Acquire)) == 0
+    }
+
+    /// What ends the run has come.
+    #[inline]
     pub(crate) fn end(&self, generation: u32) {
         let mut seen = self.0.load(Acquire);
         while of(seen) == generation && length(seen) > 0 {
@@ -33,7 +40,7 @@ impl Run {
         }
     }
 
-    /// A failure makes the run longer: its length then, or `None` if the generation is over.
+    /// One more makes the run longer: its length then, or `None` if the generation is over.
     pub(crate) fn add(&self, generation: u32) -> Option<u64> {
         let mut seen = self.0.load(Acquire);
         while of(seen) == generation {

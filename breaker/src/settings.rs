@@ -1,11 +1,15 @@
 //! When a circuit trips, how long it stays open, how it closes again.
 
-use crate::OpenTime;
+use crate::{
+    Dropped, Initial, OpenTime, Ramp, Recovery, Trip, Window,
+    recovery::CountAs,
+    trip::{HOUR, Span},
+};
 use orlop_core::Ratio;
 use std::{
     error::Error,
     fmt,
-    num::{NonZeroU8, NonZeroU16, NonZeroU32},
+    num::{NonZeroU16, NonZeroU32},
     sync::Arc,
     time::Duration,
 };
@@ -14,13 +18,29 @@ use std::{
 ///
 /// | setting | in files | default | range |
 /// |---|---|---|---|
-/// | [`trip`](Settings::trip) | `trip = [{ consecutive_failures = 5 }, { failure_rate = 0.5, minimum_calls = 20, within = "10s" }]` | that | each rule has its own; an empty list never trips |
+/// | [`trip`](Settings::trip) | `trip = [{ consecutive_failures = 5 }, { failure_rate = 0.5, minimum_calls = 20, within = "10s" }]` | that | each rule has its own, see below; an empty list never trips |
 /// | [`trip_on_success`](Settings::trip_on_success) | `trip_on_success = false` | that | |
-/// | [`open`](Settings::open) | `open = { first = "1s", max = "30s" }` or `open = { fixed = "5s" }` | the former | |
+/// | [`open`](Settings::open) | `open = { first = "1s", max = "30s" }`, or `{ fixed = "5s" }`, or `{ advised = "5s" }` | the first | |
 /// | [`max_retry_after`](Settings::max_retry_after) | `max_retry_after = "1m"` | that | |
 /// | [`probes`](Settings::probes) | `probes = 3` | that | 1..=65535 |
-/// | [`successes`](Settings::successes) | `successes = 2` | that | 1..=4294967295 |
+/// | [`recovery`](Settings::recovery) | `successes = 2`, or `recovery = { successes = 2, of = 3 }`, or `recovery = { failure_rate = 0.5, calls = 10 }` | the first | 1..=4294967295; 0..=1 |
+/// | [`ramp`](Settings::ramp) | `ramp = "10s"` | none | 40ms..=1h |
 /// | [`probe_timeout`](Settings::probe_timeout) | `probe_timeout = "10s"` | that | 1ms..=1h |
+/// | [`dropped`](Settings::dropped) | `dropped = { count_as = "slow", after = "1s" }` | that | `neutral`, `slow`, `failure` |
+/// | [`initial`](Settings::initial) | `initial = "closed"` | that | `closed`, `forced_open`, `disabled`, `shadow` |
+///
+/// The rules of `trip` in files:
+///
+/// | rule | with | range |
+/// |---|---|---|
+/// | `consecutive_failures = 5` | | 1..=4294967295 |
+/// | `failures = 5` | a window | 1..=4294967295 |
+/// | `failure_rate = 0.5` | `minimum_calls = 20` and a window | 0..=1; 1..=4294967295 |
+/// | `slow_rate = 0.5` | `slower_than = "2s"`, `minimum_calls = 20` and a window | 0..=1; 1ms..=1h |
+/// | `success_rate = 0.8` | `minimum_calls = 5`, and `ewma_last = 100` or `ewma_within = "30s"` | 0..=1; 1..=65535; 100ms..=1h |
+///
+/// A window is `last = 100` (1..=65535 calls), or `within = "10s"` (100ms..=1h) with `buckets = 10` (1..=255, of at least
+/// 10 ms each).
 ///
 /// # Examples
 ///
@@ -45,28 +65,11 @@ pub struct Settings {
     pub(crate) open: OpenTime,
     pub(crate) max_retry_after: Duration,
     pub(crate) probes: NonZeroU16,
-    pub(crate) successes: NonZeroU32,
+    pub(crate) recovery: Recovery,
+    pub(crate) ramp: Ramp,
     pub(crate) probe_timeout: Duration,
-}
-
-/// One reason to open. A circuit opens when any of its rules says so.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Trip(pub(crate) Rule);
-
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub(crate) enum Rule {
-    Consecutive(NonZeroU32),
-    Rate { ratio: Ratio, minimum_calls: NonZeroU32, window: Window },
-}
-
-/// The recent past that a failure rate is taken over. It slides: old calls leave as new ones come.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Window(pub(crate) Span);
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Span {
-    Calls(NonZeroU16),
-    Time { length: Duration, buckets: NonZeroU8 },
+    pub(crate) dropped: Dropped,
+    pub(crate) initial: Initial,
 }
 
 /// A setting outside of its range.
@@ -116,12 +119,45 @@ impl Settings {
         self
     }
 
-    /// How many probes must succeed, one after the other, to close a half-open circuit. Default: 2.
-    ///
-    /// It may exceed [`probes`](Self::probes): a probe that has succeeded makes room for the next.
+    /// Closes a half-open circuit after so many successful probes; any failure opens it again. Default: 2. Short for
+    /// [`Recovery::successes`].
     #[must_use]
-    pub fn successes(mut self, in_a_row: NonZeroU32) -> Self {
-        self.successes = in_a_row;
+    pub fn successes(self, needed: NonZeroU32) -> Self {
+        self.recovery(Recovery::successes(needed))
+    }
+
+    /// What a half-open circuit wants to see before it closes. Default: 2 successes and no failure.
+    ///
+    /// It may take more results than there are [`probes`](Self::probes) at once: one that has ended makes room for the next.
+    #[must_use]
+    pub fn recovery(mut self, recovery: Recovery) -> Self {
+        self.recovery = recovery;
+        self
+    }
+
+    /// How the load comes back. Default: all at once.
+    #[must_use]
+    pub fn ramp(mut self, ramp: Ramp) -> Self {
+        self.ramp = ramp;
+        self
+    }
+
+    /// What dropped calls count as. Default: as slow, when older than 1 s.
+    ///
+    /// A drop at or after the call's own deadline is a failure in any case. So is, for a closed circuit, a row of drops with
+    /// no head between them: as many as its smallest window holds (a window of calls: its size; of time, or a mean: the
+    /// minimum of calls; consecutive failures, or failures in a window: as many, and 20 at least). So a time-out outside of
+    /// the breaker opens it with any settings.
+    #[must_use]
+    pub fn dropped(mut self, dropped: Dropped) -> Self {
+        self.dropped = dropped;
+        self
+    }
+
+    /// How the circuit starts. Default: closed.
+    #[must_use]
+    pub fn initial(mut self, initial: Initial) -> Self {
+        self.initial = initial;
         self
     }
 
@@ -141,6 +177,25 @@ impl Settings {
         self.probe_timeout = timeout;
         Ok(self)
     }
+
+    /// How old a dropped call must be to count.
+    pub(crate) fn drop_after(&self) -> Duration {
+        let slowest = self.trip.iter().filter_map(Trip::slower_than).min();
+        slowest.map_or(self.dropped.after, |slow| slow.min(self.dropped.after))
+    }
+
+    /// Whether it matters how long calls take.
+    pub(crate) fn is_timed(&self) -> bool {
+        let slow = self.trip.iter().any(|trip| trip.slower_than().is_some());
+        slow || self.dropped.count_as == CountAs::Failure
+    }
+
+    /// Whether both count the same things in the same way.
+    pub(crate) fn counts_as(&self, other: &Self) -> bool {
+        self.trip == other.trip
+            && self.trip_on_success == other.trip_on_success
+            && self.dropped == other.dropped
+    }
 }
 
 impl Default for Settings {
@@ -159,67 +214,14 @@ impl Default for Settings {
             open: OpenTime::exponential(Duration::from_secs(1), Duration::from_secs(30)),
             max_retry_after: Duration::from_secs(60),
             probes: const { NonZeroU16::new(3).unwrap() },
-            successes: const { NonZeroU32::new(2).unwrap() },
+            recovery: Recovery::successes(const { NonZeroU32::new(2).unwrap() }),
+            ramp: Ramp::NONE,
             probe_timeout: Duration::from_secs(10),
+            dropped: Dropped::slow(),
+            initial: Initial::Closed,
         }
     }
 }
-
-// ===== impl Trip =====
-
-impl Trip {
-    /// So many failures with no success between them. Throttled calls neither add to the run nor end it.
-    pub const fn consecutive_failures(failures: NonZeroU32) -> Self {
-        Self(Rule::Consecutive(failures))
-    }
-
-    /// This share of the calls in the window, or more, once it holds at least `minimum_calls`. Throttled calls count
-    /// as failures. There must be at least one failure, also where `ratio` is 0.
-    ///
-    /// A minimum above the size of a window of calls counts as that size.
-    pub const fn failure_rate(ratio: Ratio, minimum_calls: NonZeroU32, window: Window) -> Self {
-        Self(Rule::Rate { ratio, minimum_calls, window })
-    }
-}
-
-// ===== impl Window =====
-
-impl Window {
-    /// 10 buckets: 1 s resolution on a window of 10 s.
-    pub(crate) const BUCKETS: NonZeroU8 = NonZeroU8::new(10).unwrap();
-
-    /// The last so many calls. One byte a call.
-    pub const fn last(calls: NonZeroU16) -> Self {
-        Self(Span::Calls(calls))
-    }
-
-    /// The last stretch of time, in 10 buckets: calls leave the window a tenth of it at a time.
-    ///
-    /// # Errors
-    ///
-    /// If `length` is not within 100 ms to 1 h.
-    pub fn within(length: Duration) -> Result<Self, InvalidSetting> {
-        Self::within_buckets(length, Self::BUCKETS)
-    }
-
-    /// The last stretch of time, in so many buckets of at least 10 ms. 16 bytes a bucket.
-    ///
-    /// # Errors
-    ///
-    /// If `length` is not within 100 ms to 1 h, or a bucket were shorter than 10 ms.
-    pub fn within_buckets(length: Duration, buckets: NonZeroU8) -> Result<Self, InvalidSetting> {
-        if length < Duration::from_millis(100) || length > HOUR {
-            return Err(InvalidSetting::new("within", format!("{length:?}"), "within 100ms..=1h"));
-        }
-        if length / u32::from(buckets.get()) < Duration::from_millis(10) {
-            let allowed = "within 1..=255, for buckets of at least 10ms";
-            return Err(InvalidSetting::new("buckets", buckets.to_string(), allowed));
-        }
-        Ok(Self(Span::Time { length, buckets }))
-    }
-}
-
-const HOUR: Duration = Duration::from_secs(3600);
 
 // ===== impl InvalidSetting =====
 
@@ -231,11 +233,6 @@ impl InvalidSetting {
     #[cfg(feature = "serde")]
     pub(crate) fn inside(self, outer: &str) -> Self {
         Self { path: format!("{outer}.{}", self.path), ..self }
-    }
-
-    #[cfg(feature = "serde")]
-    pub(crate) fn value(&self) -> &str {
-        &self.value
     }
 
     /// Which setting: `trip[1].within`.

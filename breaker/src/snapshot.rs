@@ -5,15 +5,23 @@ use std::{fmt, sync::Arc, time::Duration};
 use tokio::time::Instant;
 
 /// Why a circuit is not closed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 #[non_exhaustive]
 pub enum Cause {
     /// So many failures came in a row.
     ConsecutiveFailures(u64),
-    /// A window held this.
+    /// A window held this: too many failures.
+    Failures(Counts),
+    /// A window held this: too large a share of failures.
     FailureRate(Counts),
-    /// A probe failed, or was throttled.
-    ProbeFailed,
+    /// A window held this: too large a share of slow calls.
+    SlowRate(Counts),
+    /// The mean success rate fell to this.
+    SuccessRate(f64),
+    /// So many calls in a row were dropped, and not one had its head before.
+    OnlyDrops(u64),
+    /// The probes' results were these.
+    ProbesFailed(Counts),
     /// The service failed to become ready when it was time for a probe.
     Unready,
     /// By hand.
@@ -25,21 +33,27 @@ pub enum Cause {
 pub struct Snapshot {
     pub(crate) name: Option<Arc<str>>,
     pub(crate) state: State,
+    pub(crate) in_shadow: Option<State>,
     pub(crate) cause: Option<Cause>,
     pub(crate) since: Instant,
     pub(crate) until: Option<Instant>,
     pub(crate) generation: u32,
     pub(crate) consecutive_failures: u64,
+    pub(crate) drops_in_a_row: u64,
     pub(crate) windows: Vec<Counts>,
+    pub(crate) success_rates: Vec<f64>,
     pub(crate) probes_in_flight: u32,
-    pub(crate) probe_successes: u32,
+    pub(crate) probe_results: Counts,
+    pub(crate) share: Option<f64>,
     pub(crate) refused: u64,
+    pub(crate) would_have_refused: u64,
 }
 
 /// A circuit went from one state to another.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Transition {
     pub(crate) name: Option<Arc<str>>,
+    pub(crate) in_shadow: bool,
     pub(crate) from: State,
     pub(crate) to: State,
     pub(crate) cause: Option<Cause>,
@@ -59,6 +73,11 @@ impl Snapshot {
         self.state
     }
 
+    /// Where a circuit in shadow would stand.
+    pub fn in_shadow(&self) -> Option<State> {
+        self.in_shadow
+    }
+
     /// Why it is not closed. A half-open circuit shows why it was open.
     pub fn cause(&self) -> Option<Cause> {
         self.cause
@@ -69,7 +88,7 @@ impl Snapshot {
         self.since
     }
 
-    /// Open: when the first probe may pass.
+    /// Open: when the first probe may pass, once that is known. In a ramp: when it is over.
     pub fn until(&self) -> Option<Instant> {
         self.until
     }
@@ -79,14 +98,24 @@ impl Snapshot {
         self.generation
     }
 
-    /// Closed: failures since the last success.
+    /// While calls pass: failures since the last success.
     pub fn consecutive_failures(&self) -> u64 {
         self.consecutive_failures
     }
 
-    /// Closed: what the windows hold, in the order of the failure rates in the settings.
+    /// While calls pass: calls dropped since the last head of a response.
+    pub fn drops_in_a_row(&self) -> u64 {
+        self.drops_in_a_row
+    }
+
+    /// While calls pass: what the windows hold, in the order of the rules that have one.
     pub fn windows(&self) -> &[Counts] {
         &self.windows
+    }
+
+    /// While calls pass: the mean success rates, in the order of the rules that have one.
+    pub fn success_rates(&self) -> &[f64] {
+        &self.success_rates
     }
 
     /// Half-open: probes that hold a slot whose time is not over.
@@ -94,14 +123,24 @@ impl Snapshot {
         self.probes_in_flight
     }
 
-    /// Half-open: probes that succeeded, one after the other.
-    pub fn probe_successes(&self) -> u32 {
-        self.probe_successes
+    /// Half-open: what the probes found out so far.
+    pub fn probe_results(&self) -> Counts {
+        self.probe_results
     }
 
-    /// Refusals since the circuit was made, on entering and to those who asked before.
+    /// In a ramp: the share of calls that passes.
+    pub fn share(&self) -> Option<f64> {
+        self.share
+    }
+
+    /// Refusals since the circuit was made or reset, on entering and to those who asked before.
     pub fn refused(&self) -> u64 {
         self.refused
+    }
+
+    /// Calls that a circuit in shadow let through and would have refused, since it was made or reset.
+    pub fn would_have_refused(&self) -> u64 {
+        self.would_have_refused
     }
 }
 
@@ -109,6 +148,11 @@ impl Transition {
     /// The circuit's name, if it has one.
     pub fn name(&self) -> Option<&str> {
         self.name.as_deref()
+    }
+
+    /// Whether the circuit is in shadow: it only computes, and the states are those it would be in.
+    pub fn is_in_shadow(&self) -> bool {
+        self.in_shadow
     }
 
     /// The state before.
@@ -151,10 +195,18 @@ impl fmt::Display for Cause {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::ConsecutiveFailures(run) => write!(f, "{run} consecutive failures"),
-            Self::FailureRate(Counts { calls, failures }) => {
+            Self::Failures(Counts { calls, failures, .. })
+            | Self::FailureRate(Counts { calls, failures, .. }) => {
                 write!(f, "{failures} of {calls} calls failed")
             }
-            Self::ProbeFailed => f.write_str("a probe failed"),
+            Self::SlowRate(Counts { calls, slow, .. }) => {
+                write!(f, "{slow} of {calls} calls were slow")
+            }
+            Self::SuccessRate(rate) => write!(f, "mean success rate {rate:.3}"),
+            Self::OnlyDrops(drops) => write!(f, "{drops} calls dropped with no answer"),
+            Self::ProbesFailed(Counts { calls, failures, .. }) => {
+                write!(f, "{failures} of {calls} probes failed")
+            }
             Self::Unready => f.write_str("service not ready"),
             Self::Forced => f.write_str("forced"),
         }

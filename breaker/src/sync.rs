@@ -32,8 +32,17 @@ impl<T> Swap<T> {
         Self(arc_swap::ArcSwap::from_pointee(value))
     }
 
+    pub(crate) fn from(value: Arc<T>) -> Self {
+        Self(arc_swap::ArcSwap::new(value))
+    }
+
+    #[inline]
     pub(crate) fn load(&self) -> impl std::ops::Deref<Target = Arc<T>> {
         self.0.load()
+    }
+
+    pub(crate) fn replace(&self, value: Arc<T>) {
+        self.0.store(value);
     }
 
     pub(crate) fn store(&self, value: T) {
@@ -49,7 +58,15 @@ pub(crate) struct Swap<T>(Mutex<Arc<T>>);
 #[cfg(orlop_loom)]
 impl<T> Swap<T> {
     pub(crate) fn new(value: T) -> Self {
-        Self(Mutex::new(Arc::new(value)))
+        Self::from(Arc::new(value))
+    }
+
+    pub(crate) fn from(value: Arc<T>) -> Self {
+        Self(Mutex::new(value))
+    }
+
+    pub(crate) fn replace(&self, value: Arc<T>) {
+        *lock(&self.0) = value;
     }
 
     pub(crate) fn load(&self) -> impl std::ops::Deref<Target = Arc<T>> {

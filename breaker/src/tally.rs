@@ -1,109 +1,280 @@
-//! What a closed circuit counts, and when that is enough to open.
+//! What a circuit counts while calls pass, and when that is enough to open.
 
 use crate::{
     Cause, Counts, Settings,
     open_time::nanos,
-    settings::{Rule, Span, Trip},
-    window::{CountWindow, TimeWindow},
+    recovery::CountAs,
+    ticket::Outcome,
+    trip::{Memory, Rule, Span, Trip, Window},
+    window::{CountWindow, Ewma, Sample, TimeWindow},
 };
 use std::sync::Arc;
 
-/// The windows of one stay in the closed state.
+/// The windows of one stay in which calls pass.
 ///
-/// Each stay has its own, made when the circuit closes: a call that began in an earlier stay and is recorded late
-/// finds windows of another generation, or still writes into those nobody reads any more. So windows need not defend
-/// themselves against late calls.
+/// Each stay has its own, made when it begins: a call that began in an earlier stay and is recorded late finds windows of
+/// another generation, or still writes into those nobody reads any more. So windows need not defend themselves against late
+/// calls.
 #[derive(Debug)]
 pub(crate) struct Tally {
     pub(crate) generation: u32,
-    pub(crate) trip_on_success: bool,
-    consecutive: Option<u64>,
-    rates: Box<[Rate]>,
+    trip_on_success: bool,
+    /// What an old drop counts as, and how old it must be.
+    count_as: CountAs,
+    drop_after: u64,
+    /// The shortest run of failures that opens.
+    consecutive: u64,
+    /// The shortest run of drops without a head that opens.
+    drops: u64,
+    counters: Box<[Counter]>,
+}
+
+/// A rule with a memory.
+#[derive(Debug)]
+struct Counter {
+    limit: Limit,
+    past: Past,
 }
 
 #[derive(Debug)]
-struct Rate {
-    ratio: f64,
-    minimum: u64,
-    window: Sliding,
+enum Limit {
+    Failures(u64),
+    FailureRate { ratio: f64, minimum: u64 },
+    SlowRate { ratio: f64, minimum: u64, slower_than: u64 },
+    SuccessRate { required: f64, minimum: u64 },
 }
 
 #[derive(Debug)]
-enum Sliding {
-    Count(CountWindow),
+enum Past {
+    Calls(CountWindow),
     Time(TimeWindow),
+    Mean(Ewma),
 }
+
+/// The runs of failures and of drops as they are, this call included.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Runs {
+    pub(crate) failures: u64,
+    pub(crate) drops: u64,
+}
+
+/// Few drops in a row happen where callers are hasty, as those that search while one types.
+const HASTY: u64 = 20;
 
 impl Tally {
-    pub(crate) fn new(generation: u32, settings: &Settings, now: u64) -> Self {
+    pub(crate) fn new(generation: u32, settings: &Settings, now: u64, stripes: usize) -> Self {
         let runs = settings.trip.iter().filter_map(|trip| match trip.0 {
             Rule::Consecutive(failures) => Some(failures.get().into()),
-            Rule::Rate { .. } => None,
+            _ => None,
         });
+        let counters = settings.trip.iter();
         Self {
             generation,
             trip_on_success: settings.trip_on_success,
-            consecutive: runs.min(),
-            rates: settings.trip.iter().filter_map(|trip| Rate::new(trip, now)).collect(),
+            count_as: settings.dropped.count_as,
+            drop_after: nanos(settings.drop_after()),
+            consecutive: runs.min().unwrap_or(u64::MAX),
+            drops: settings.trip.iter().map(Trip::drops).min().unwrap_or(u64::MAX),
+            counters: counters.filter_map(|trip| Counter::new(trip, now, stripes)).collect(),
         }
     }
 
     /// Whether a success must be recorded at all.
     pub(crate) fn has_windows(trip: &Arc<[Trip]>) -> bool {
-        trip.iter().any(|trip| matches!(trip.0, Rule::Rate { .. }))
+        trip.iter().any(|trip| !matches!(trip.0, Rule::Consecutive(_)))
     }
 
-    /// Records one call in all windows. The clock is read only if a window is one of time.
-    pub(crate) fn record(&self, failed: bool, now: impl Fn() -> u64) {
-        for rate in &self.rates {
-            match &rate.window {
-                Sliding::Count(window) => window.record(failed),
-                Sliding::Time(window) => window.record(failed, now()),
+    /// What a call dropped at this age counts as.
+    pub(crate) fn age(&self, took: Option<u64>) -> CountAs {
+        match took {
+            Some(took) if took >= self.drop_after => self.count_as,
+            _ => CountAs::Neutral,
+        }
+    }
+
+    /// Records one call in all windows; says whether it was slow for one of them. The clock is read only if a window needs it.
+    pub(crate) fn record(
+        &self,
+        outcome: Outcome,
+        took: Option<u64>,
+        now: impl Fn() -> u64,
+        stripe: usize,
+    ) -> bool {
+        let failed = outcome.is_bad();
+        let mut any_slow = false;
+        for Counter { limit, past } in &self.counters {
+            let slow = match *limit {
+                Limit::SlowRate { slower_than, .. } => {
+                    // A drop that is recorded here is one that took too long.
+                    outcome == Outcome::Dropped || took.is_some_and(|took| took > slower_than)
+                }
+                // It says nothing of whether the call would have failed.
+                _ if outcome == Outcome::Dropped => continue,
+                _ => false,
+            };
+            any_slow |= slow;
+            let sample = Sample { failed, slow };
+            match past {
+                Past::Calls(window) => window.record(sample),
+                Past::Time(window) => window.record(sample, now(), stripe),
+                Past::Mean(mean) => mean.record(!failed, &now, stripe),
             }
         }
+        any_slow
     }
 
-    /// The reason to open, if there is one; `run` failures came in a row.
-    pub(crate) fn verdict(&self, run: u64, now: impl Fn() -> u64) -> Option<Cause> {
-        if self.consecutive.is_some_and(|limit| run >= limit) {
-            return Some(Cause::ConsecutiveFailures(run));
+    /// The reason to open after this outcome, if there is one.
+    pub(crate) fn verdict(
+        &self,
+        outcome: Outcome,
+        slow: bool,
+        runs: Runs,
+        now: impl Fn() -> u64,
+    ) -> Option<Cause> {
+        let failed = outcome.is_bad();
+        if outcome == Outcome::Failure && runs.failures >= self.consecutive {
+            return Some(Cause::ConsecutiveFailures(runs.failures));
         }
-        self.rates.iter().find_map(|rate| {
-            let counts = rate.counts(&now);
-            let enough = counts.calls >= rate.minimum && counts.failures > 0;
-            // Divided, not multiplied: 14 of 25 is the same number as the literal 0.56.
-            (enough && counts.ratio() >= rate.ratio).then_some(Cause::FailureRate(counts))
-        })
+        let any = failed || self.trip_on_success;
+        if any || slow {
+            let counters = self.counters.iter();
+            let may = |counter: &&Counter| any || counter.is_of_slowness();
+            if let Some(cause) = counters.filter(may).find_map(|counter| counter.verdict(&now)) {
+                return Some(cause);
+            }
+        }
+        (runs.drops >= self.drops).then_some(Cause::OnlyDrops(runs.drops))
+    }
+
+    /// Whether a success of a call that was not slow can be left at recording it.
+    pub(crate) fn ignores_success(&self) -> bool {
+        !self.trip_on_success
+    }
+
+    /// Whether a rule calls this slow.
+    pub(crate) fn is_slow(settings: &Settings, took: Option<u64>) -> bool {
+        let longest = settings.trip.iter().filter_map(Trip::slower_than).min();
+        matches!((longest, took), (Some(longest), Some(took)) if took > nanos(longest))
+    }
+
+    /// How many drops in a row are enough.
+    pub(crate) fn drops(&self) -> u64 {
+        self.drops
     }
 
     /// What the windows hold, in the order of their rules.
     pub(crate) fn windows(&self, now: u64) -> Vec<Counts> {
-        self.rates.iter().map(|rate| rate.counts(&|| now)).collect()
+        let counts = |counter: &Counter| match &counter.past {
+            Past::Mean(_) => None,
+            _ => Some(counter.counts(&|| now)),
+        };
+        self.counters.iter().filter_map(counts).collect()
+    }
+
+    /// The mean success rates, in the order of their rules.
+    pub(crate) fn success_rates(&self, now: u64) -> Vec<f64> {
+        let rate = |counter: &Counter| match &counter.past {
+            Past::Mean(mean) => Some(mean.rate(now).0),
+            _ => None,
+        };
+        self.counters.iter().filter_map(rate).collect()
     }
 }
 
-impl Rate {
-    fn new(trip: &Trip, now: u64) -> Option<Self> {
-        let Rule::Rate { ratio, minimum_calls, window } = trip.0 else {
-            return None;
-        };
-        let minimum = u64::from(minimum_calls.get());
-        let (window, minimum) = match window.0 {
-            Span::Calls(calls) => (
-                Sliding::Count(CountWindow::new(calls.get().into())),
-                minimum.min(calls.get().into()),
-            ),
+impl Counter {
+    fn new(trip: &Trip, now: u64, stripes: usize) -> Option<Self> {
+        let windowed = |window: Window| match window.0 {
+            Span::Calls(calls) => Past::Calls(CountWindow::new(calls.get().into())),
             Span::Time { length, buckets } => {
-                (Sliding::Time(TimeWindow::new(nanos(length), buckets.get().into(), now)), minimum)
+                Past::Time(TimeWindow::new(nanos(length), buckets.get().into(), now, stripes))
             }
         };
-        Some(Self { ratio: ratio.get(), minimum, window })
+        let (limit, past) = match trip.0 {
+            Rule::Consecutive(_) => return None,
+            Rule::Failures { failures, window } => {
+                (Limit::Failures(failures.get().into()), windowed(window))
+            }
+            Rule::FailureRate { ratio, minimum_calls, window } => {
+                let minimum = window.at_most(minimum_calls.get());
+                (Limit::FailureRate { ratio: ratio.get(), minimum }, windowed(window))
+            }
+            Rule::SlowRate { ratio, slower_than, minimum_calls, window } => {
+                let (minimum, slower_than) =
+                    (window.at_most(minimum_calls.get()), nanos(slower_than));
+                (Limit::SlowRate { ratio: ratio.get(), minimum, slower_than }, windowed(window))
+            }
+            Rule::SuccessRate { required, minimum_calls, over } => {
+                let mean = match over.0 {
+                    Memory::Calls(calls) => Ewma::by_calls(calls.get()),
+                    Memory::Time(time) => Ewma::by_time(nanos(time), now, stripes),
+                };
+                let minimum = minimum_calls.get().into();
+                (Limit::SuccessRate { required: required.get(), minimum }, Past::Mean(mean))
+            }
+        };
+        Some(Self { limit, past })
+    }
+
+    fn is_of_slowness(&self) -> bool {
+        matches!(self.limit, Limit::SlowRate { .. })
+    }
+
+    fn verdict(&self, now: &impl Fn() -> u64) -> Option<Cause> {
+        if let (Limit::SuccessRate { required, minimum }, Past::Mean(mean)) =
+            (&self.limit, &self.past)
+        {
+            let (rate, calls) = mean.rate(now());
+            return (calls >= *minimum && rate < *required).then_some(Cause::SuccessRate(rate));
+        }
+        let counts = self.counts(now);
+        match self.limit {
+            Limit::Failures(failures) => {
+                (counts.failures >= failures).then_some(Cause::Failures(counts))
+            }
+            Limit::FailureRate { ratio, minimum } => {
+                let enough = counts.calls >= minimum && counts.failures > 0;
+                (enough && counts.failure_ratio() >= ratio).then_some(Cause::FailureRate(counts))
+            }
+            Limit::SlowRate { ratio, minimum, .. } => {
+                let enough = counts.calls >= minimum && counts.slow > 0;
+                (enough && counts.slow_ratio() >= ratio).then_some(Cause::SlowRate(counts))
+            }
+            Limit::SuccessRate { .. } => None,
+        }
     }
 
     fn counts(&self, now: &impl Fn() -> u64) -> Counts {
-        match &self.window {
-            Sliding::Count(window) => window.counts(),
-            Sliding::Time(window) => window.counts(now()),
+        match &self.past {
+            Past::Calls(window) => window.counts(),
+            Past::Time(window) => window.counts(now()),
+            Past::Mean(_) => Counts::default(),
+        }
+    }
+}
+
+impl Window {
+    /// A minimum of calls that the window can hold.
+    fn at_most(self, minimum: u32) -> u64 {
+        match self.0 {
+            Span::Calls(calls) => minimum.min(calls.get().into()).into(),
+            Span::Time { .. } => minimum.into(),
+        }
+    }
+}
+
+impl Trip {
+    /// How many drops in a row fill what this rule looks at.
+    fn drops(&self) -> u64 {
+        let whole = |window: Window, minimum: u32| match window.0 {
+            Span::Calls(calls) => calls.get().into(),
+            Span::Time { .. } => u64::from(minimum),
+        };
+        match self.0 {
+            Rule::Consecutive(failures) => HASTY.max(failures.get().into()),
+            Rule::Failures { failures, window } => HASTY.max(whole(window, failures.get())),
+            Rule::FailureRate { minimum_calls, window, .. }
+            | Rule::SlowRate { minimum_calls, window, .. } => whole(window, minimum_calls.get()),
+            Rule::SuccessRate { minimum_calls, .. } => minimum_calls.get().into(),
         }
     }
 }

@@ -91,6 +91,7 @@ impl<K> Circuits<K> {
     }
 
     fn planned(settings: Settings, cap: NonZeroUsize, idle: Duration, plan: Plan) -> Self {
+        let plan = plan.one_of_many();
         // With few circuits one shard holds all, so that the cap is used whole.
         let shards = if cap.get() < 256 { 1 } else { 16 };
         let per_shard = cap.get() / shards;

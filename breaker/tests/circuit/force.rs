@@ -19,10 +19,10 @@ async fn forced_open_refuses_all_and_knows_no_end() {
 #[tokio::test(start_paused = true)]
 async fn forced_closed_admits_all_and_counts_none() {
     let circuit = Circuit::new(consecutive(1));
-    circuit.force_close();
+    circuit.disable();
     let script = "F".repeat(100);
     assert_eq!(calls(&circuit, &script), script);
-    assert_eq!(circuit.state(), State::ForcedClosed);
+    assert_eq!(circuit.state(), State::Disabled);
     circuit.release();
     let snapshot = circuit.snapshot();
     assert_eq!((snapshot.state(), snapshot.consecutive_failures()), (State::Closed, 0));
@@ -46,7 +46,7 @@ async fn results_of_before_leave_a_forced_circuit_alone() {
 #[tokio::test(start_paused = true)]
 async fn results_of_a_forced_time_do_not_count_after_it() {
     let circuit = Circuit::new(consecutive(1));
-    circuit.force_close();
+    circuit.disable();
     let during = circuit.try_enter().unwrap();
     circuit.release();
     end(during, 'F');

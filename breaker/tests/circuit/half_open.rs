@@ -1,6 +1,6 @@
 use crate::support::{PROBE_TIMEOUT, calls, consecutive, end, ms, pass, probing, secs};
 use orlop_breaker::{
-    Cause, Circuit, State,
+    Cause, Circuit, Counts, State,
     core::{Note, Now, Permit, Verdict},
 };
 use std::num::NonZeroU16;
@@ -27,7 +27,10 @@ async fn a_failed_probe_opens_for_a_full_open_time() {
     let circuit = Circuit::new(consecutive(1));
     half_open(&circuit).await;
     assert_eq!(calls(&circuit, "F S"), "Fx");
-    assert_eq!(circuit.snapshot().cause(), Some(Cause::ProbeFailed));
+    assert_eq!(
+        circuit.snapshot().cause(),
+        Some(Cause::ProbesFailed(Counts { calls: 1, failures: 1, slow: 0 }))
+    );
     pass(secs(5) - ms(1)).await;
     assert_eq!(calls(&circuit, "S"), "x");
     pass(ms(1)).await;
@@ -79,7 +82,7 @@ async fn a_probe_in_flight_that_succeeds_third_closes() {
     half_open(&circuit).await;
     assert_eq!(calls(&circuit, "SS"), "SS");
     let third = circuit.try_enter().unwrap();
-    assert_eq!(circuit.snapshot().probe_successes(), 2);
+    assert_eq!(circuit.snapshot().probe_results().calls, 2);
     end(third, 'S');
     assert_eq!(circuit.state(), State::Closed);
 }

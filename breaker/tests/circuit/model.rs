@@ -177,7 +177,7 @@ impl Model {
             }
             _ => None,
         };
-        let counted = self.state != State::ForcedClosed;
+        let counted = self.state != State::Disabled;
         Ok(Call { stay: self.stay, pass, counted, success_at_head: false, silent: false })
     }
 
@@ -263,6 +263,7 @@ impl Model {
         let counts = |calls: &[(Instant, bool)]| Counts {
             calls: calls.len() as u64,
             failures: calls.iter().filter(|(_, failed)| *failed).count() as u64,
+            slow: 0,
         };
         let width = TIME_WINDOW.as_nanos() / u128::from(BUCKETS);
         let tick = |at: Instant| (at - self.entered).as_nanos() / width;
@@ -331,12 +332,12 @@ impl Pair {
                 model.go(State::ForcedOpen, at);
             }
             Event::ForceClose => {
-                circuit.force_close();
-                model.go(State::ForcedClosed, at);
+                circuit.disable();
+                model.go(State::Disabled, at);
             }
             Event::Release => {
                 circuit.release();
-                if model.state.is_forced() {
+                if model.state.is_by_hand() {
                     model.go(State::Closed, at);
                 }
             }
@@ -372,7 +373,7 @@ impl Pair {
         let unexpired = model.slots.iter().filter(|(_, end)| *end > now).count();
         prop_assert_eq!(seen.probes_in_flight() as usize, unexpired);
         prop_assert!(seen.probes_in_flight() <= 3, "never more probes than any setting allows");
-        prop_assert_eq!(seen.probe_successes(), model.successes);
+        prop_assert_eq!(seen.probe_results().calls, u64::from(model.successes));
         Ok(())
     }
 }

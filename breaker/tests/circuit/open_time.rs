@@ -1,7 +1,7 @@
 use crate::support::{calls, consecutive, ms, pass, secs};
 use orlop_breaker::{
     Circuit, OpenTime, State,
-    core::{Kind, Now, Verdict},
+    core::{Kind, Verdict},
 };
 use std::time::Duration;
 

@@ -2,7 +2,7 @@ use crate::support::{calls, last, ms, n, pass, plain, rate, secs, within};
 use orlop_breaker::{Cause, Circuit, Counts, State, Trip, core::Ratio};
 
 fn counts(calls: u64, failures: u64) -> Counts {
-    Counts { calls, failures }
+    Counts { calls, failures, slow: 0 }
 }
 
 #[tokio::test(start_paused = true)]

@@ -2,7 +2,7 @@
 
 use orlop_breaker::{
     Circuit, OpenTime, Settings, Trip, Window,
-    core::{Now, Permit, Ratio, Verdict},
+    core::{Permit, Ratio, Verdict},
 };
 use std::{
     num::{NonZeroU16, NonZeroU32},

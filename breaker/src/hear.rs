@@ -1,0 +1,214 @@
+//! What calls tell the machine: at their head, at their end, or by leaving.
+
+use crate::{
+    Cause,
+    machine::{Machine, Owed},
+    recovery::CountAs,
+    tally::{Runs, Tally},
+    ticket::{Heard, Outcome, Pass, Ticket},
+    word::Phase,
+};
+use orlop_core::{Now, Verdict, stripe};
+
+impl Machine {
+    /// A success that changes nothing: the whole work of a healthy call at its end. `false`: hear it out.
+    #[inline]
+    pub(crate) fn is_old_news(&self, ticket: &Ticket, verdict: &Verdict) -> bool {
+        verdict.is_success()
+            && (ticket.has_told_success()
+                || ticket.is_plain(self.word())
+                    && self.failures.is_empty()
+                    && self.drops.is_empty())
+    }
+
+    /// The head of an admitted call has come, and its end will tell.
+    pub(crate) fn hear_head(&self, ticket: &mut Ticket, now: &Now) {
+        ticket.head_at(|| self.nanos(now));
+        if ticket.pass() == Pass::Counted {
+            self.drops.end(ticket.generation());
+        }
+    }
+
+    /// A verdict on an admitted call, at its head or its end.
+    pub(crate) fn hear(&self, ticket: &mut Ticket, verdict: &Verdict, now: &Now) -> Option<Owed> {
+        let outcome = match Outcome::of(verdict) {
+            // The head came, so the other side was there: nobody wanted the rest.
+            Outcome::Dropped if ticket.has_head() => Outcome::Neutral,
+            outcome => outcome,
+        };
+        let first = ticket.heard() == Heard::Nothing;
+        // A call that was a success at its head and then fails is one failure more.
+        if !first && (ticket.heard() == Heard::Enough || outcome != Outcome::Failure) {
+            return None;
+        }
+        ticket.hear(if outcome == Outcome::Success { Heard::Success } else { Heard::Enough });
+        let took = if first { ticket.took(|| self.nanos(now)) } else { None };
+        match ticket.pass() {
+            Pass::Uncounted => None,
+            Pass::Counted => self.count(ticket.generation(), outcome, took, verdict, now),
+            Pass::Probe(slot) => {
+                self.hear_probe(ticket, slot, (first, outcome, took), verdict, now)
+            }
+        }
+    }
+
+    fn hear_probe(
+        &self,
+        ticket: &mut Ticket,
+        slot: u32,
+        (first, outcome, took): (bool, Outcome, Option<u64>),
+        verdict: &Verdict,
+        now: &Now,
+    ) -> Option<Owed> {
+        let at = self.nanos(now);
+        let generation = ticket.generation();
+        let tally = self.tally.load();
+        self.locked(at, |control| {
+            if control.generation != generation {
+                return;
+            }
+            // The slot of a success at the head is back already.
+            if first && !control.return_slot(slot) {
+                // Too late: what it found out is older than what the probe in its place will.
+                ticket.hear(Heard::Enough);
+                return;
+            }
+            let slow = Tally::is_slow(&control.settings, took);
+            let slow_matters =
+                control.settings.trip.iter().any(|trip| trip.slower_than().is_some());
+            match outcome {
+                Outcome::Success => {
+                    self.drops.end(generation);
+                    control.probe_ended(!slow, slow, verdict, at);
+                }
+                Outcome::Failure if !first => control.probe_broke(verdict, at),
+                Outcome::Failure | Outcome::Throttled => {
+                    self.drops.end(generation);
+                    control.probe_ended(false, slow, verdict, at);
+                }
+                Outcome::Neutral => {}
+                Outcome::Dropped => {
+                    let counts = match tally.age(took) {
+                        CountAs::Neutral => false,
+                        CountAs::Slow => slow_matters,
+                        CountAs::Failure => true,
+                    };
+                    let drops = self.drops.add(generation).unwrap_or_default();
+                    if counts {
+                        control.probe_ended(false, slow, verdict, at);
+                    } else if drops >= tally.drops() {
+                        // HalfOpen => Open: as closed ones do, where nobody ever gets an answer.
+                        control.open(Cause::OnlyDrops(drops), None, at);
+                    }
+                }
+            }
+        })
+        .1
+    }
+
+    /// An admitted call never ran.
+    pub(crate) fn refund(&self, ticket: &Ticket, now: &Now) -> Option<Owed> {
+        let (Pass::Probe(slot), Heard::Nothing) = (ticket.pass(), ticket.heard()) else {
+            return None;
+        };
+        self.locked(self.nanos(now), |control| {
+            if control.generation == ticket.generation() {
+                control.return_slot(slot);
+            }
+        })
+        .1
+    }
+
+    /// The service failed to become ready, so there is no call.
+    pub(crate) fn unready(&self, verdict: &Verdict, now: &Now) -> Option<Owed> {
+        let outcome = Outcome::of(verdict);
+        let word = self.word();
+        if !outcome.is_bad() {
+            return None;
+        }
+        match word.phase() {
+            Phase::Closed | Phase::Ramping => {
+                self.count(word.generation(), outcome, None, verdict, now)
+            }
+            Phase::Open | Phase::HalfOpen => {
+                let at = self.nanos(now);
+                self.locked(at, |control| {
+                    if control.generation != word.generation() {
+                        return;
+                    }
+                    // Readiness was asked for because the open time is over: that was a probe, too.
+                    if control.phase == Phase::Open && at >= control.until {
+                        control.half_open(at);
+                    }
+                    if control.phase == Phase::HalfOpen {
+                        control.open(Cause::Unready, verdict.retry_after(), at);
+                    }
+                })
+                .1
+            }
+            Phase::ForcedOpen | Phase::Disabled => None,
+        }
+    }
+
+    /// An outcome while calls pass.
+    fn count(
+        &self,
+        generation: u32,
+        outcome: Outcome,
+        took: Option<u64>,
+        verdict: &Verdict,
+        now: &Now,
+    ) -> Option<Owed> {
+        let word = self.word();
+        if word.generation() != generation || outcome == Outcome::Neutral {
+            return None;
+        }
+        if outcome == Outcome::Success {
+            self.failures.end(generation);
+            self.drops.end(generation);
+            if !word.has_windows() {
+                return None;
+            }
+        }
+        let tally = self.tally.load();
+        if tally.generation != generation {
+            return None;
+        }
+        let at = || self.nanos(now);
+        if outcome == Outcome::Success {
+            let slow = tally.record(outcome, took, at, stripe());
+            if !slow && tally.ignores_success() {
+                return None;
+            }
+            let cause = tally.verdict(outcome, slow, Runs::default(), at)?;
+            return self.trip(generation, cause, verdict.retry_after(), now);
+        }
+        let outcome = match (outcome, tally.age(took)) {
+            (Outcome::Dropped, CountAs::Failure) => Outcome::Failure,
+            (outcome, _) => outcome,
+        };
+        let runs = self.run_on(generation, outcome, verdict.is_dropped())?;
+        let slow = match (outcome, tally.age(took)) {
+            // A young drop, or one that is to say nothing.
+            (Outcome::Dropped, CountAs::Neutral) => false,
+            _ => tally.record(outcome, took, at, stripe()),
+        };
+        let cause = tally.verdict(outcome, slow, runs, at)?;
+        self.trip(generation, cause, verdict.retry_after(), now)
+    }
+
+    /// The runs with this outcome in them; `None` if the generation is over.
+    fn run_on(&self, generation: u32, outcome: Outcome, dropped: bool) -> Option<Runs> {
+        let mut runs = self.runs(generation);
+        if outcome == Outcome::Failure {
+            runs.failures = self.failures.add(generation)?;
+        }
+        if dropped {
+            runs.drops = self.drops.add(generation)?;
+        } else {
+            self.drops.end(generation);
+            runs.drops = 0;
+        }
+        Some(runs)
+    }
+}
