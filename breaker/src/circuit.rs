@@ -10,7 +10,13 @@ use crate::{
 };
 use fastrand::Rng;
 use orlop_core::{Handle, Kind, Now, Permit, Rejected, Striped};
-use std::{fmt, sync::Arc};
+use std::{
+    fmt,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering::Relaxed},
+    },
+};
 use tokio::sync::watch;
 
 /// A circuit: state and handle in one. Clones are the same circuit.
@@ -40,10 +46,10 @@ pub struct Circuit {
 
 struct Shared {
     machine: Machine,
-    plan: Plan,
+    plan: Arc<Plan>,
     listeners: Listeners,
     refused: Refusals,
-    would_have_refused: Refusals,
+    would_have_refused: AtomicU64,
 }
 
 /// What a circuit is made from.
@@ -67,37 +73,38 @@ impl Circuit {
     /// A circuit of its own with the same settings and this name, for refusals, logs and metrics.
     #[must_use]
     pub fn named(&self, name: impl Into<Arc<str>>) -> Self {
-        Self::planned(self.settings(), self.shared.plan.clone().named(name.into(), false))
+        Self::planned(self.settings(), self.plan().named(name.into(), false))
     }
 
     /// As [`named`](Circuit::named), where many circuits go by this name, such as those of one client's endpoints: they share
     /// the counters, and none of them shows its state there.
     #[must_use]
     pub fn one_of(&self, name: impl Into<Arc<str>>) -> Self {
-        Self::planned(self.settings(), self.shared.plan.clone().named(name.into(), true))
+        Self::planned(self.settings(), self.plan().named(name.into(), true))
     }
 
     /// A circuit of its own with the same settings that tells this observer, and no other, of its transitions.
     #[must_use]
     pub fn observed(&self, observer: impl Observe + 'static) -> Self {
-        let plan = Plan { observer: Some(Arc::new(observer)), ..self.shared.plan.clone() };
+        let plan = Plan { observer: Some(Arc::new(observer)), ..self.plan() };
         Self::planned(self.settings(), plan)
     }
 
     /// A circuit of its own with the same settings whose jitter is drawn from this seed.
     #[must_use]
     pub fn seeded(&self, seed: u64) -> Self {
-        let plan = Plan { seed: Some(seed), ..self.shared.plan.clone() };
+        let plan = Plan { seed: Some(seed), ..self.plan() };
         Self::planned(self.settings(), plan)
     }
 
     /// A circuit of its own with the same settings, name and observer: closed, with nothing counted.
     #[must_use]
     pub fn fresh(&self) -> Self {
-        Self::planned(self.settings(), self.shared.plan.clone())
+        Self::planned(self.settings(), Arc::clone(&self.shared.plan))
     }
 
-    pub(crate) fn planned(settings: Settings, plan: Plan) -> Self {
+    pub(crate) fn planned(settings: impl Into<Arc<Settings>>, plan: impl Into<Arc<Plan>>) -> Self {
+        let (settings, plan) = (settings.into(), plan.into());
         let rng = plan.seed.map_or_else(Rng::new, Rng::with_seed);
         let many = plan.many;
         let shared = Shared {
@@ -105,7 +112,7 @@ impl Circuit {
             plan,
             listeners: Listeners::default(),
             refused: Refusals::default(),
-            would_have_refused: Refusals::default(),
+            would_have_refused: AtomicU64::new(0),
         };
         #[cfg(feature = "metrics")]
         if let Some(meters) = &shared.plan.meters {
@@ -147,7 +154,7 @@ impl Circuit {
         Snapshot {
             name: self.shared.plan.name.clone(),
             refused: self.shared.refused.count(),
-            would_have_refused: self.shared.would_have_refused.count(),
+            would_have_refused: self.shared.would_have_refused.load(Relaxed),
             ..snapshot
         }
     }
@@ -209,7 +216,7 @@ impl Circuit {
     pub fn reset(&self) {
         self.change(Control::release);
         self.shared.refused.reset();
-        self.shared.would_have_refused.reset();
+        self.shared.would_have_refused.store(0, Relaxed);
     }
 
     /// Takes new settings at once, in all clones.
@@ -220,7 +227,16 @@ impl Circuit {
     /// stays as it was, and so does the slot of a probe in flight; how many probes there may be, and what they must find, holds
     /// from the next call and the next result.
     pub fn update(&self, settings: Settings) {
+        self.take(Arc::new(settings));
+    }
+
+    /// As [`update`](Self::update), with settings that circuits share.
+    pub(crate) fn take(&self, settings: Arc<Settings>) {
         self.change(|control, at| control.update(settings, at));
+    }
+
+    fn plan(&self) -> Plan {
+        Plan::clone(&self.shared.plan)
     }
 
     fn change(&self, change: impl FnOnce(&mut Control, u64)) {
@@ -253,7 +269,7 @@ impl Circuit {
     }
 
     pub(crate) fn would_have_refused(&self) {
-        self.shared.would_have_refused.add();
+        self.shared.would_have_refused.fetch_add(1, Relaxed);
         #[cfg(feature = "metrics")]
         if let Some(meters) = &self.shared.plan.meters {
             meters.would_have_refused();
@@ -379,15 +395,10 @@ mod tests {
     #[test]
     fn one_of_many_circuits_with_default_settings_takes_less_than_a_kibibyte() {
         let shared = size_of::<Shared>() + 4 * size_of::<usize>();
-        // The tally with its one window of 10 buckets, the settings, and the slots of 3 probes.
+        // The tally with its one window of 10 buckets, the reference counts, and the slots of 3 probes; the settings are shared.
         let tally = size_of::<Tally>() + 2 * size_of::<usize>() + 112 + 10 * 24;
-        let settings = size_of::<Settings>() + 2 * size_of::<usize>();
-        let stripe = 256;
-        let probes = 4 * 16;
-        let total = shared + tally + settings + stripe + probes;
-        assert!(
-            total < 1024,
-            "{shared} + {tally} + {settings} + {stripe} + {probes} = {total} bytes"
-        );
+        let (stripe, probes) = (128, 4 * 16);
+        let total = shared + tally + stripe + probes;
+        assert!(total < 1024, "{shared} + {tally} + {stripe} + {probes} = {total} bytes");
     }
 }

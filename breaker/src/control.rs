@@ -28,8 +28,17 @@ pub(crate) struct Control {
     pub(crate) until: u64,
     /// How often the circuit has opened since it was last closed.
     openings: u32,
+    rng: Rng,
+    /// Set when the counts must start afresh before the word is published.
+    pub(crate) recount: bool,
+    /// What a circuit that has never opened and that nobody waits for does without: circuits may be many.
+    rare: Option<Box<Rare>>,
+}
+
+#[derive(Debug, Default)]
+struct Rare {
     /// Half-open: what probes found out.
-    pub(crate) results: Counts,
+    results: Counts,
     /// Half-open: the longest wait that probes were asked for.
     advice: Option<Duration>,
     /// Half-open: slots taken. Those whose time is over stay until somebody needs the slot.
@@ -37,18 +46,15 @@ pub(crate) struct Control {
     next_probe: u32,
     /// Ramping: calls that asked to pass.
     arrivals: u64,
-    rng: Rng,
-    /// Set when the counts must start afresh before the word is published.
-    pub(crate) recount: bool,
     /// Set when a function must be asked how long the circuit stays open.
-    pub(crate) opening: Option<Opening>,
+    opening: Option<Opening>,
     /// Transitions nobody has been told of yet.
-    pub(crate) news: VecDeque<Step>,
+    news: VecDeque<Step>,
     /// Somebody is telling them.
-    pub(crate) telling: bool,
+    telling: bool,
     waiting: Vec<Waker>,
     /// To be woken when the lock is gone.
-    pub(crate) woken: Vec<Waker>,
+    woken: Vec<Waker>,
 }
 
 #[derive(Debug)]
@@ -82,7 +88,7 @@ impl Control {
     /// An open time that is not known yet.
     pub(crate) const UNKNOWN: u64 = u64::MAX;
 
-    pub(crate) fn new(settings: Settings, rng: Rng) -> Self {
+    pub(crate) fn new(settings: Arc<Settings>, rng: Rng) -> Self {
         let (phase, shadow) = match settings.initial {
             Initial::Closed => (Phase::Closed, false),
             Initial::ForcedOpen => (Phase::ForcedOpen, false),
@@ -90,7 +96,7 @@ impl Control {
             Initial::Shadow => (Phase::Closed, true),
         };
         Self {
-            settings: Arc::new(settings),
+            settings,
             phase,
             shadow,
             generation: 0,
@@ -98,18 +104,9 @@ impl Control {
             cause: (phase != Phase::Closed).then_some(Cause::Forced),
             until: 0,
             openings: 0,
-            results: Counts::default(),
-            advice: None,
-            probes: Vec::new(),
-            next_probe: 0,
-            arrivals: 0,
             rng,
             recount: false,
-            opening: None,
-            news: VecDeque::new(),
-            telling: false,
-            waiting: Vec::new(),
-            woken: Vec::new(),
+            rare: None,
         }
     }
 
@@ -117,7 +114,7 @@ impl Control {
         Word::new(Parts {
             phase: self.phase,
             generation: self.generation,
-            probes: u16::try_from(self.probes.len()).unwrap_or(u16::MAX),
+            probes: u16::try_from(self.probes().len()).unwrap_or(u16::MAX),
             shadow: self.shadow,
             full: self.is_full(),
             windows: Tally::has_windows(&self.settings.trip),
@@ -125,17 +122,52 @@ impl Control {
         })
     }
 
+    fn rare(&mut self) -> &mut Rare {
+        self.rare.get_or_insert_default()
+    }
+
+    fn probes(&self) -> &[Probe] {
+        self.rare.as_ref().map_or(&[], |rare| &rare.probes)
+    }
+
+    /// Half-open: what the probes found out so far.
+    pub(crate) fn results(&self) -> Counts {
+        self.rare.as_ref().map_or_else(Counts::default, |rare| rare.results)
+    }
+
+    /// What is left to do when the lock is gone: whom to wake, what function to ask, and whether there is news to tell.
+    pub(crate) fn left_to_do(&mut self) -> (Vec<Waker>, Option<Opening>, bool) {
+        match self.rare.as_deref_mut() {
+            None => (Vec::new(), None, false),
+            Some(rare) => {
+                let news = !rare.news.is_empty() && !rare.telling;
+                (std::mem::take(&mut rare.woken), rare.opening.take(), news)
+            }
+        }
+    }
+
+    /// The next transition to tell; `None`, if there is none or somebody else is at it.
+    pub(crate) fn next_news(&mut self, first: bool) -> Option<Step> {
+        let rare = self.rare.as_deref_mut()?;
+        if first && rare.telling {
+            return None;
+        }
+        let step = rare.news.pop_front();
+        rare.telling = step.is_some();
+        step
+    }
+
     pub(crate) fn is_full(&self) -> bool {
-        self.phase == Phase::HalfOpen && self.probes.len() >= self.slots()
+        self.phase == Phase::HalfOpen && self.probes().len() >= self.slots()
     }
 
     /// When the first slot of a half-open circuit expires.
     pub(crate) fn probe_expiry(&self) -> u64 {
-        self.probes.iter().map(|probe| probe.expires).min().unwrap_or(0)
+        self.probes().iter().map(|probe| probe.expires).min().unwrap_or(0)
     }
 
     pub(crate) fn probes_in_flight(&self, now: u64) -> u32 {
-        self.probes.iter().filter(|probe| probe.expires > now).count() as u32
+        self.probes().iter().filter(|probe| probe.expires > now).count() as u32
     }
 
     // ===== half-open =====
@@ -143,47 +175,53 @@ impl Control {
     /// A slot for one more probe, if there is one.
     pub(crate) fn take_slot(&mut self, now: u64) -> Option<u32> {
         // A hung probe loses its slot only to another: as long as nobody else asks, it may still decide.
-        while self.probes.len() >= self.slots() {
-            let hung = self.probes.iter().position(|probe| probe.expires <= now)?;
-            self.probes.swap_remove(hung);
-        }
-        let id = self.next_probe;
-        self.next_probe = (self.next_probe + 1) % SLOTS;
+        let slots = self.slots();
         let expires = now.saturating_add(nanos(self.settings.probe_timeout));
-        self.probes.push(Probe { id, expires });
+        let Rare { probes, next_probe, .. } = self.rare();
+        while probes.len() >= slots {
+            let hung = probes.iter().position(|probe| probe.expires <= now)?;
+            probes.swap_remove(hung);
+        }
+        let id = *next_probe;
+        *next_probe = (id + 1) % SLOTS;
+        probes.push(Probe { id, expires });
         Some(id)
     }
 
     /// Gives a slot back; `false` if it had been given to another.
     pub(crate) fn return_slot(&mut self, id: u32) -> bool {
-        let Some(at) = self.probes.iter().position(|probe| probe.id == id) else {
+        let probes = &mut self.rare().probes;
+        let Some(at) = probes.iter().position(|probe| probe.id == id) else {
             return false;
         };
-        self.probes.swap_remove(at);
+        probes.swap_remove(at);
         self.wake_all();
         true
     }
 
     /// A probe has found out something.
     pub(crate) fn probe_ended(&mut self, good: bool, slow: bool, verdict: &Verdict, now: u64) {
-        self.results.calls += 1;
-        self.results.failures += u64::from(!good);
-        self.results.slow += u64::from(slow);
+        let Rare { results, advice, .. } = self.rare();
+        results.calls += 1;
+        results.failures += u64::from(!good);
+        results.slow += u64::from(slow);
         if !good {
-            self.advice = self.advice.max(verdict.retry_after());
+            *advice = (*advice).max(verdict.retry_after());
         }
         self.decide(now);
     }
 
     /// A probe that was a success at its head has failed after all.
     pub(crate) fn probe_broke(&mut self, verdict: &Verdict, now: u64) {
-        self.results.failures = (self.results.failures + 1).min(self.results.calls);
-        self.advice = self.advice.max(verdict.retry_after());
+        let Rare { results, advice, .. } = self.rare();
+        results.failures = (results.failures + 1).min(results.calls);
+        *advice = (*advice).max(verdict.retry_after());
         self.decide(now);
     }
 
     fn decide(&mut self, now: u64) {
-        let Counts { calls, failures, .. } = self.results;
+        let results = self.results();
+        let Counts { calls, failures, .. } = results;
         let (recovered, failed) = match self.settings.recovery.0 {
             Want::Successes { needed, of } => {
                 let (needed, of) = (u64::from(needed.get()), u64::from(of.get()));
@@ -191,13 +229,14 @@ impl Control {
             }
             Want::Rate { ratio, calls: all } => {
                 let decided = calls >= u64::from(all.get());
-                let failing = failures > 0 && self.results.failure_ratio() >= ratio.get();
+                let failing = failures > 0 && results.failure_ratio() >= ratio.get();
                 (decided && !failing, decided && failing)
             }
         };
         if failed {
             // HalfOpen => Open: too many probes failed, or were asked to come later.
-            self.open(Cause::ProbesFailed(self.results), self.advice, now);
+            let advice = self.rare().advice;
+            self.open(Cause::ProbesFailed(results), advice, now);
         } else if recovered {
             match self.settings.ramp.0 {
                 // HalfOpen => Ramping: what the probes found is tried on a growing share.
@@ -210,7 +249,8 @@ impl Control {
 
     /// How many probes there may be: no more than the decision still needs.
     fn slots(&self) -> usize {
-        let needed = u64::from(self.settings.recovery.results()).saturating_sub(self.results.calls);
+        let needed =
+            u64::from(self.settings.recovery.results()).saturating_sub(self.results().calls);
         let most = usize::from(self.settings.probes.get());
         usize::try_from(needed).map_or(most, |needed| most.min(needed)).max(1)
     }
@@ -227,9 +267,10 @@ impl Control {
 
     /// Whether this call may pass: the first, and then one of every stride.
     pub(crate) fn passes(&mut self, now: u64) -> bool {
-        let turn = self.arrivals % self.stride(now);
-        self.arrivals += 1;
-        turn == 0
+        let stride = self.stride(now);
+        let arrivals = &mut self.rare().arrivals;
+        *arrivals += 1;
+        (*arrivals - 1) % stride == 0
     }
 
     /// When the share grows next.
@@ -243,16 +284,19 @@ impl Control {
 
     /// Registers the waker; `false` if too many are waiting.
     pub(crate) fn wait(&mut self, waker: &Waker) -> bool {
-        let known = self.waiting.iter().any(|other| other.will_wake(waker));
-        let room = known || self.waiting.len() < Self::MAX_WAITING;
+        let waiting = &mut self.rare().waiting;
+        let known = waiting.iter().any(|other| other.will_wake(waker));
+        let room = known || waiting.len() < Self::MAX_WAITING;
         if room && !known {
-            self.waiting.push(waker.clone());
+            waiting.push(waker.clone());
         }
         room
     }
 
     fn wake_all(&mut self) {
-        self.woken.append(&mut self.waiting);
+        if let Some(Rare { waiting, woken, .. }) = self.rare.as_deref_mut() {
+            woken.append(waiting);
+        }
     }
 
     // ===== transitions =====
@@ -265,18 +309,21 @@ impl Control {
         let advice = advice.map(|wait| wait.min(most)).filter(|_| !most.is_zero());
         let time = self.settings.open.nanos(self.openings, advice, &mut self.rng);
         self.until = time.map_or(Self::UNKNOWN, |time| now.saturating_add(time));
-        self.opening = match time {
+        let opening = match time {
             Some(_) => None,
             None => Some(Opening { reopenings: self.openings - 1, cause, retry_after: advice }),
         };
+        self.rare().opening = opening;
         self.go(Phase::Open, Some(cause), now);
     }
 
     /// Open, and a function was asked for how long.
     pub(crate) fn open_for(&mut self, time: Duration) {
         self.until = self.since.saturating_add(nanos(time));
-        if let Some(step) = self.news.iter_mut().find(|step| step.generation == self.generation) {
-            step.until = Some(self.until);
+        let (until, generation) = (self.until, self.generation);
+        let news = &mut self.rare().news;
+        if let Some(step) = news.iter_mut().find(|step| step.generation == generation) {
+            step.until = Some(until);
         }
         self.wake_all();
     }
@@ -288,7 +335,7 @@ impl Control {
 
     fn ramp(&mut self, time: u64, now: u64) {
         self.recount = true;
-        self.arrivals = 0;
+        self.rare().arrivals = 0;
         self.until = now.saturating_add(time);
         self.go(Phase::Ramping, self.cause, now);
     }
@@ -329,9 +376,9 @@ impl Control {
         self.tell(from, Place::Shadow, false, now);
     }
 
-    pub(crate) fn update(&mut self, settings: Settings, now: u64) {
+    pub(crate) fn update(&mut self, settings: Arc<Settings>, now: u64) {
         let same = self.settings.counts_as(&settings);
-        self.settings = Arc::new(settings);
+        self.settings = settings;
         if !same && matches!(self.phase, Phase::Closed | Phase::Ramping) {
             // Closed => Closed: other rules need other windows. A new generation, so that no old rule decides late.
             self.recount = true;
@@ -361,9 +408,11 @@ impl Control {
         self.phase = to;
         self.cause = cause;
         self.since = now;
-        self.results = Counts::default();
-        self.advice = None;
-        self.probes.clear();
+        if let Some(Rare { results, advice, probes, .. }) = self.rare.as_deref_mut() {
+            *results = Counts::default();
+            *advice = None;
+            probes.clear();
+        }
         self.wake_all();
     }
 
@@ -376,7 +425,8 @@ impl Control {
             let known = self.until != Self::UNKNOWN;
             let until = (to == Place::Phase(Phase::Open) && known).then_some(self.until);
             let (cause, generation) = (self.cause, self.generation);
-            self.news.push_back(Step { in_shadow, from, to, cause, generation, at: now, until });
+            let step = Step { in_shadow, from, to, cause, generation, at: now, until };
+            self.rare().news.push_back(step);
         }
     }
 }

@@ -63,7 +63,7 @@ pub(crate) struct Owed {
 
 impl Machine {
     /// `shared` by few threads, or by so many that windows of time are striped.
-    pub(crate) fn new(settings: Settings, rng: Rng, striped: bool) -> Self {
+    pub(crate) fn new(settings: Arc<Settings>, rng: Rng, striped: bool) -> Self {
         let control = Control::new(settings, rng);
         let stripes = if striped { STRIPES } else { 1 };
         Self {
@@ -266,7 +266,7 @@ impl Machine {
             windows: if counting { tally.windows(at) } else { Vec::new() },
             success_rates: if counting { tally.success_rates(at) } else { Vec::new() },
             probes_in_flight: control.probes_in_flight(at),
-            probe_results: control.results,
+            probe_results: control.results(),
             share: (control.phase == Phase::Ramping).then(|| 1.0 / control.stride(at) as f64),
             refused: 0,
             would_have_refused: 0,
@@ -276,13 +276,7 @@ impl Machine {
     /// The next transition to tell. Whoever gets one must ask again until there is none; meanwhile nobody else does,
     /// so transitions are told in order, and a listener that causes one does not recurse.
     pub(crate) fn next_news(&self, first: bool) -> Option<Step> {
-        let mut control = lock(&self.control);
-        if first && control.telling {
-            return None;
-        }
-        let step = control.news.pop_front();
-        control.telling = step.is_some();
-        step
+        lock(&self.control).next_news(first)
     }
 
     // ===== time =====
@@ -368,12 +362,9 @@ impl Machine {
         self.probe_expiry.store(control.probe_expiry(), Relaxed);
         // Release: pairs with the Acquire in `word`.
         self.word.store(control.word().0, Release);
-        let opening = control.opening.take();
-        let owed = Owed {
-            wakers: std::mem::take(&mut control.woken),
-            opening: opening.map(|opening| (generation, opening, Arc::clone(&control.settings))),
-            news: !control.news.is_empty() && !control.telling,
-        };
+        let (wakers, opening, news) = control.left_to_do();
+        let opening = opening.map(|opening| (generation, opening, Arc::clone(&control.settings)));
+        let owed = Owed { wakers, opening, news };
         let nothing = owed.wakers.is_empty() && owed.opening.is_none() && !owed.news;
         (out, (!nothing).then_some(owed))
     }

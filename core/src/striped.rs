@@ -42,7 +42,7 @@ pub fn stripe() -> usize {
 /// # Cost
 ///
 /// To lend: a thread-local number, a comparison, and one uncontended read-modify-write; to drop: another. On a thread whose
-/// stripe is not the lender's, one more read-modify-write and a few loads. Reading goes through two pointers. 256 bytes for
+/// stripe is not the lender's, one more read-modify-write and a few loads. Reading goes through two pointers. 128 bytes for
 /// each stripe in use.
 ///
 /// # Examples
@@ -61,9 +61,8 @@ pub struct Striped<T> {
     owner: Option<Arc<Owner<T>>>,
 }
 
-/// Its `Arc`'s count is the only thing that is written for each call, so it has a pair of cache lines to itself (processors
-/// fetch two at a time).
-#[repr(align(128))]
+/// Its `Arc`'s count is the only thing that is written for each call, so that has a cache line to itself.
+#[repr(align(64))]
 struct Stripe<T> {
     number: usize,
     whole: Arc<Whole<T>>,

@@ -62,9 +62,9 @@ struct Pool<K> {
     per_shard: usize,
     cap: usize,
     idle: Duration,
-    plan: Plan,
+    plan: Arc<Plan>,
     /// Guards the settings of circuits yet to be made, and how often they have changed.
-    settings: Mutex<(u64, Settings)>,
+    settings: Mutex<(u64, Arc<Settings>)>,
     overflow: Circuit,
     overflowed: AtomicU64,
     evicted: AtomicU64,
@@ -91,7 +91,7 @@ impl<K> Circuits<K> {
     }
 
     fn planned(settings: Settings, cap: NonZeroUsize, idle: Duration, plan: Plan) -> Self {
-        let plan = plan.one_of_many();
+        let (settings, plan) = (Arc::new(settings), Arc::new(plan.one_of_many()));
         // With few circuits one shard holds all, so that the cap is used whole.
         let shards = if cap.get() < 256 { 1 } else { 16 };
         let per_shard = cap.get() / shards;
@@ -101,7 +101,7 @@ impl<K> Circuits<K> {
             per_shard,
             cap: cap.get(),
             idle,
-            overflow: Circuit::planned(settings.clone(), plan.clone()),
+            overflow: Circuit::planned(Arc::clone(&settings), Arc::clone(&plan)),
             plan,
             settings: Mutex::new((0, settings)),
             overflowed: AtomicU64::new(0),
@@ -113,7 +113,7 @@ impl<K> Circuits<K> {
     /// An empty pool of its own with at most so many circuits (from 256 on rounded down to a multiple of 16).
     #[must_use]
     pub fn capacity(&self, cap: NonZeroUsize) -> Self {
-        Self::planned(self.settings(), cap, self.pool.idle, self.pool.plan.clone())
+        Self::planned(self.settings(), cap, self.pool.idle, self.plan())
     }
 
     /// An empty pool of its own that forgets circuits nobody used for so long. Default: 10 minutes.
@@ -122,21 +122,21 @@ impl<K> Circuits<K> {
     /// after the last use.
     #[must_use]
     pub fn idle(&self, idle: Duration) -> Self {
-        Self::planned(self.settings(), self.cap(), idle, self.pool.plan.clone())
+        Self::planned(self.settings(), self.cap(), idle, self.plan())
     }
 
     /// An empty pool of its own under this name, for refusals, logs and metrics. Keys appear in
     /// [`snapshot`](Self::snapshot) only.
     #[must_use]
     pub fn named(&self, name: impl Into<Arc<str>>) -> Self {
-        let plan = self.pool.plan.clone().named(name.into(), true);
+        let plan = self.plan().named(name.into(), true);
         Self::planned(self.settings(), self.cap(), self.pool.idle, plan)
     }
 
     /// An empty pool of its own that tells this observer of the transitions of all its circuits.
     #[must_use]
     pub fn observed(&self, observer: impl Observe + 'static) -> Self {
-        let plan = self.pool.plan.clone().observed(Arc::new(observer));
+        let plan = self.plan().observed(Arc::new(observer));
         Self::planned(self.settings(), self.cap(), self.pool.idle, plan)
     }
 
@@ -147,24 +147,24 @@ impl<K> Circuits<K> {
 
     /// The settings in force.
     pub fn settings(&self) -> Settings {
-        self.versioned().1
+        Settings::clone(&self.versioned().1)
     }
 
     /// Gives new settings to all circuits, as [`Circuit::update`] does, and to those yet to be made.
     pub fn update(&self, settings: Settings) {
         let mut version = {
             let mut current = self.pool.settings.lock().unwrap_or_else(PoisonError::into_inner);
-            *current = (current.0 + 1, settings);
+            *current = (current.0 + 1, Arc::new(settings));
             current.0
         };
         // Not under the lock, for updates wake tasks. If settings have changed again meanwhile, go round again: the
         // other update may have been overtaken by this one in some circuit.
         loop {
-            let settings = self.settings();
-            self.pool.overflow.update(settings.clone());
+            let settings = self.versioned().1;
+            self.pool.overflow.take(Arc::clone(&settings));
             for shard in &self.pool.shards {
                 let circuits: Vec<_> = read(shard).circuits().cloned().collect();
-                circuits.iter().for_each(|circuit| circuit.update(settings.clone()));
+                circuits.iter().for_each(|circuit| circuit.take(Arc::clone(&settings)));
             }
             let now = self.versioned().0;
             if now == version {
@@ -174,7 +174,11 @@ impl<K> Circuits<K> {
         }
     }
 
-    fn versioned(&self) -> (u64, Settings) {
+    fn plan(&self) -> Plan {
+        Plan::clone(&self.pool.plan)
+    }
+
+    fn versioned(&self) -> (u64, Arc<Settings>) {
         self.pool.settings.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
@@ -217,7 +221,7 @@ impl<K: Hash + Eq + Clone> Circuits<K> {
         }
         // Made before the lock is taken; if another thread was faster, ours is dropped.
         let (mut version, settings) = self.versioned();
-        let made = Circuit::planned(settings, self.pool.plan.clone());
+        let made = Circuit::planned(settings, Arc::clone(&self.pool.plan));
         let mut held = write(shard);
         let (found, evicted) = held.insert(key, made, self.pool.per_shard, self.pool.idle, now);
         drop(held);
@@ -231,7 +235,7 @@ impl<K: Hash + Eq + Clone> Circuits<K> {
                     if now == version {
                         return circuit;
                     }
-                    circuit.update(settings);
+                    circuit.take(settings);
                     version = now;
                 }
             }

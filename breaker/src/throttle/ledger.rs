@@ -44,8 +44,7 @@ impl Ledger {
     pub(super) fn new(within: u64) -> Self {
         // Shorter by 1280 ns at most, so that no moment lies in two buckets.
         let moment = (within / (BUCKETS * MOMENTS)).max(1);
-        let window =
-            || TimeWindow::new(moment * MOMENTS * BUCKETS, BUCKETS as usize, 0, STRIPES);
+        let window = || TimeWindow::new(moment * MOMENTS * BUCKETS, BUCKETS as usize, 0, STRIPES);
         Self { moment, asked: window(), ended: window() }
     }
 

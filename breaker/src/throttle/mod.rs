@@ -22,7 +22,9 @@ use crate::{
     open_time::nanos,
     sync::{Mutex, Swap, lock},
 };
-use orlop_core::{AnyError, AsError, GuardLayer, Kind, NoContext, Now, OnHead, Permit, Rejected, Striped};
+use orlop_core::{
+    AnyError, AsError, GuardLayer, Kind, NoContext, Now, OnHead, Permit, Rejected, Striped,
+};
 use std::{
     fmt,
     sync::{

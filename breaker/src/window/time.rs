@@ -98,7 +98,7 @@ impl TimeWindow {
     }
 
     /// Shows each bucket that holds calls, with its age in buckets.
-    pub(super) fn each(&self, now: u64, mut show: impl FnMut(u64, Counts)) {
+    pub(crate) fn each(&self, now: u64, mut show: impl FnMut(u64, Counts)) {
         // Of two recorders that read after they wrote, one sees the other: the second past this fence. They may write
         // to different buckets, and without it each could miss the other, and neither trip.
         fence(SeqCst);
