@@ -24,8 +24,28 @@ pub fn count_window() -> Circuit {
 
 /// Opens when half of the calls of the last 10 s failed.
 pub fn time_window() -> Circuit {
-    let window = Window::within(Duration::from_secs(10)).expect("10 s is in range");
-    tripped_by(Trip::failure_rate(Ratio::HALF, TWENTY, window))
+    tripped_by(Trip::failure_rate(Ratio::HALF, TWENTY, ten_seconds()))
+}
+
+/// Opens when half of the calls of the last 10 s took longer than 2 s.
+pub fn slow_calls() -> Circuit {
+    tripped_by(slow_rate())
+}
+
+/// Opens when half of the calls of the last 10 s failed, or half took longer than 2 s.
+pub fn time_window_or_slow_calls() -> Circuit {
+    let failed = Trip::failure_rate(Ratio::HALF, TWENTY, ten_seconds());
+    Circuit::new(Settings::default().trip(failed.or(slow_rate())))
+}
+
+fn slow_rate() -> Trip {
+    let slower_than = Duration::from_secs(2);
+    let rule = Trip::slow_rate(Ratio::HALF, slower_than, TWENTY, ten_seconds());
+    rule.expect("2 s is in range")
+}
+
+fn ten_seconds() -> Window {
+    Window::within(Duration::from_secs(10)).expect("10 s is in range")
 }
 
 fn tripped_by(rule: Trip) -> Circuit {

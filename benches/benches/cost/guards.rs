@@ -39,6 +39,10 @@ fn healthy() -> Vec<Row> {
         Row::new("guard: circuit, 5 in a row", || breaker(gates::consecutive())),
         Row::new("guard: circuit, last 100 calls", || breaker(gates::count_window())),
         Row::new("guard: circuit, last 10 s", || breaker(gates::time_window())),
+        Row::new("guard: circuit, last 10 s, slow calls", || breaker(gates::slow_calls())),
+        Row::new("guard: circuit, last 10 s, failures or slow calls", || {
+            breaker(gates::time_window_or_slow_calls())
+        }),
         Row::new("guard: circuit, default settings", || breaker(Circuit::default())),
         Row::new("guard: circuits by key, 5 in a row", || {
             let circuits = gates::keyed();
