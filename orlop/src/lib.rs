@@ -74,6 +74,21 @@
 //! Each part is a crate of its own that can be used without this one: [`breaker`], [`bulkhead`], [`retry`], [`fallback`],
 //! [`lb`], [`discovery`].
 //!
+//! # Recipes
+//!
+//! Small programs that run and end, in the repository's `examples/`:
+//!
+//! | for | program |
+//! |---|---|
+//! | a tonic channel, a tonic server | `tonic_grpc` |
+//! | an axum router | `axum_server` |
+//! | hyper | `hyper_client` |
+//! | reqwest | `reqwest_client` |
+//! | reqwest-middleware | `reqwest_middleware` |
+//! | a plain function, without tower | `plain_function` |
+//! | OpenTelemetry | `opentelemetry` |
+//! | what you have now | `before_and_after_layers`, `before_and_after_balance_list` |
+//!
 //! # Features
 //!
 //! None by default. `hyper`, `reqwest`: [`connect`]. `reqwest-middleware`: gates in front of a reqwest client. `file`: [`SettingsFile`], and endpoints from files. `eureka`: endpoints
