@@ -146,6 +146,7 @@ mod settings;
 mod snapshot;
 mod sync;
 mod tally;
+mod throttle;
 mod ticket;
 #[cfg(feature = "tracing")]
 mod tracing;
@@ -164,6 +165,9 @@ pub use self::{
     recovery::{Dropped, Initial, Ramp, Recovery},
     settings::{InvalidSetting, Settings},
     snapshot::{Cause, Snapshot, Transition},
+    throttle::{
+        Accepts, Throttle, ThrottleLayer, ThrottleSettings, ThrottleSnapshot, ThrottleTicket,
+    },
     ticket::Ticket,
     trip::{Ewma, Trip, Trips, Window},
     window::Counts,

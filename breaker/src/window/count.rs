@@ -51,7 +51,7 @@ impl CountWindow {
     #[inline]
     pub(crate) fn record(&self, sample: Sample) {
         let size = self.ring.len() as u64;
-        let new = FAILED * u8::from(sample.failed) | SLOW * u8::from(sample.slow);
+        let new = (FAILED * u8::from(sample.failed)) | (SLOW * u8::from(sample.slow));
         if new == 0 && self.bad.load(Relaxed) == 0 && self.cursor.load(Relaxed) >= size {
             return;
         }

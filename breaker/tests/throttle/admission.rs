@@ -23,7 +23,7 @@ async fn a_refused_call_is_a_request() {
     let refused = calls(&throttle, 50, Verdict::THROTTLED);
     assert!((1..50).contains(&refused), "{refused}");
     assert_eq!(counts(&throttle), (50, 0));
-    assert_eq!(throttle.snapshot().refused(), refused.into());
+    assert_eq!(throttle.snapshot().refused(), u64::from(refused));
 }
 
 #[tokio::test(start_paused = true)]
@@ -33,20 +33,21 @@ async fn calls_that_hang_for_longer_than_the_window_throttle() {
         let settings = book().within(secs(10)).unwrap().grace(grace).unwrap();
         let throttle = Throttle::new(settings.max_rejection(Ratio::percent(90))).seeded(4);
         let mut under_way = Vec::new();
-        for _ in 0..100 {
+        for _ in 0..150 {
             under_way.extend(throttle.try_enter());
             pass(ms(100)).await;
         }
         let snapshot = throttle.snapshot();
-        assert!(snapshot.refused() > 30, "{snapshot:?}");
         assert!(snapshot.rejection() > 0.5, "none has ended: {snapshot:?}");
+        assert!(snapshot.refused() > 50, "{snapshot:?}");
     }
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_burst_to_a_healthy_server_is_not_throttled() {
     let throttle = Throttle::default();
-    let permits: Vec<_> = (0..1000).map(|_| throttle.try_enter().expect("none is refused")).collect();
+    let permits: Vec<_> =
+        (0..1000).map(|_| throttle.try_enter().expect("none is refused")).collect();
     assert_eq!(throttle.snapshot().under_way(), 1000);
     assert_eq!(counts(&throttle), (1000, 0));
     pass(ms(100)).await;
@@ -85,7 +86,8 @@ async fn a_call_that_ends_after_the_window_leaves_no_trace() {
 #[tokio::test(start_paused = true)]
 async fn a_healthy_throttle_draws_no_random_number() {
     let settings = book().within(secs(10)).unwrap();
-    let (busy, idle) = (Throttle::new(settings.clone()).seeded(6), Throttle::new(settings).seeded(6));
+    let (busy, idle) =
+        (Throttle::new(settings.clone()).seeded(6), Throttle::new(settings).seeded(6));
     assert_eq!(calls(&busy, 10_000, Verdict::SUCCESS), 0);
     pass(secs(10)).await;
     let trouble = |throttle: &Throttle| -> Vec<u32> {

@@ -11,7 +11,7 @@ fn after(settings: ThrottleSettings, requests: u32, accepts: u32) -> f64 {
     let throttle = Throttle::new(settings).seeded(u64::from(requests) << 32 | u64::from(accepts));
     assert_eq!(calls(&throttle, accepts, Verdict::SUCCESS), 0);
     calls(&throttle, requests - accepts, Verdict::THROTTLED);
-    assert_eq!(counts(&throttle), (requests.into(), accepts.into()));
+    assert_eq!(counts(&throttle), (u64::from(requests), u64::from(accepts)));
     throttle.snapshot().rejection()
 }
 
@@ -30,7 +30,11 @@ async fn the_rejection_is_that_of_the_book() {
         (1, 0, 0.5),
         (0, 0, 0.0),
     ] {
-        assert_near(after(book(), requests, accepts), expected, &format!("{accepts} of {requests}"));
+        assert_near(
+            after(book(), requests, accepts),
+            expected,
+            &format!("{accepts} of {requests}"),
+        );
     }
 }
 
@@ -45,7 +49,11 @@ async fn the_rejection_is_that_of_failsafe_go_with_its_multiplier() {
         (1000, 10, 0.8),
         (0, 0, 0.0),
     ] {
-        assert_near(after(settings(), requests, accepts), expected, &format!("{accepts} of {requests}"));
+        assert_near(
+            after(settings(), requests, accepts),
+            expected,
+            &format!("{accepts} of {requests}"),
+        );
     }
 }
 

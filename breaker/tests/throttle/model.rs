@@ -24,7 +24,8 @@ impl Model {
     /// Whether one is refused.
     fn call(&mut self, step: u64, accepted: bool) -> bool {
         let live = || self.calls.iter().filter(|(at, _)| at + 20 > step);
-        let (requests, accepts) = (live().count(), live().filter(|(_, accepted)| *accepted).count());
+        let (requests, accepts) =
+            (live().count(), live().filter(|(_, accepted)| *accepted).count());
         let p = if requests < self.minimum {
             0.0
         } else {

@@ -39,7 +39,10 @@ async fn the_share_refused_is_that_of_the_formula() {
     // A sum of independent draws: 4 standard deviations, 6 in 100,000 seeds exceed them.
     let tolerance = 4.0 * f64::sqrt(variance);
     let off = f64::from(refused) - expected;
-    assert!(off.abs() < tolerance, "seed {SEED:#x}: {refused} refused, {expected} +- {tolerance} expected");
+    assert!(
+        off.abs() < tolerance,
+        "seed {SEED:#x}: {refused} refused, {expected} +- {tolerance} expected"
+    );
     assert!(expected > 1_000.0, "there was trouble: {expected}");
 }
 
@@ -91,7 +94,10 @@ async fn trouble_older_than_the_window_is_forgotten() {
 async fn a_server_that_fails_seldom_is_not_throttled() {
     let throttle = Throttle::default();
     for _ in 0..1_000 {
-        assert_eq!(calls(&throttle, 6, Verdict::SUCCESS) + calls(&throttle, 4, Verdict::FAILURE), 0);
+        assert_eq!(
+            calls(&throttle, 6, Verdict::SUCCESS) + calls(&throttle, 4, Verdict::FAILURE),
+            0
+        );
         pass(ms(50)).await;
     }
 }

@@ -57,7 +57,9 @@ async fn the_clock_may_stand_still_before_the_throttle_was_made() {
     pass(Duration::from_secs(1)).await;
     let throttle = Throttle::new(book());
     let now = orlop_breaker::core::Now::at(early);
-    orlop_breaker::core::Permit::enter(&throttle, &(), None, &now).unwrap().settle(Verdict::SUCCESS);
+    orlop_breaker::core::Permit::enter(&throttle, &(), None, &now)
+        .unwrap()
+        .settle(Verdict::SUCCESS);
     assert_eq!(counts(&throttle), (1, 1));
 }
 
@@ -73,7 +75,10 @@ fn throttles_cross_threads() {
 fn settings_out_of_range_say_what_is_allowed() {
     let say = |error: orlop_breaker::InvalidSetting| error.to_string();
     for k in [0.99, 100.5, f64::NAN, f64::INFINITY, -2.0] {
-        assert_eq!(book().k(k).map_err(say).unwrap_err(), format!("k must be within 1..=100, got {k}"));
+        assert_eq!(
+            book().k(k).map_err(say).unwrap_err(),
+            format!("k must be within 1..=100, got {k}")
+        );
     }
     assert_eq!(
         book().within(Duration::from_millis(999)).map_err(say).unwrap_err(),
