@@ -4,11 +4,11 @@ use crate::{
     MENDED,
     call::{BAD, Breaker, GOOD, Went},
     runtime::paused,
-    subject::{Failsafe, Ours, n, plain, within},
+    subject::{Failsafe, Ours, n, plain},
 };
 use failsafe::{FailurePolicy, backoff, clock, failure_policy};
 use futures_util::FutureExt;
-use orlop_breaker::{Settings, Trip};
+use orlop_breaker::{Ewma, Settings, Trip};
 use orlop_core::Ratio;
 use std::time::Duration;
 use tokio::time::advance;
@@ -19,9 +19,10 @@ fn failsafe(window: Duration) -> Failsafe<impl FailurePolicy + Send + Sync> {
     Failsafe::new(failure_policy::success_rate_over_time_window(0.8, 5, window, open))
 }
 
-/// The same, turned round.
-fn a_fifth_failed(window: Duration) -> Settings {
-    plain([Trip::failure_rate(Ratio::percent(20), n(5), within(window))])
+/// The same rule: the mean of both goes back to Finagle's.
+fn ours(window: Duration) -> Settings {
+    let mean = Ewma::within(window).expect("in range");
+    plain([Trip::success_rate(Ratio::percent(80), n(5), mean)])
 }
 
 /// What passes time for a script.
@@ -53,8 +54,7 @@ fn every_call_counts_however_many_come_in_a_millisecond() {
         one_of_13_succeeds(&failsafe(window), pass).now_or_never().expect("frozen")
     });
     let ours = paused(async {
-        one_of_13_succeeds(&Ours::new(a_fifth_failed(window)), async |time| advance(time).await)
-            .await
+        one_of_13_succeeds(&Ours::new(ours(window)), async |time| advance(time).await).await
     });
     println!("1 of 13 succeeds: of 52000 calls it refuses from {peer:?} on, ours from {ours:?} on");
     assert_eq!(peer, None, "{MENDED}");
@@ -81,7 +81,7 @@ fn an_outage_at_the_start_is_seen_as_soon_as_there_are_enough_calls() {
         nothing_succeeds(&failsafe(window), pass).now_or_never().expect("frozen")
     });
     let ours = paused(async {
-        nothing_succeeds(&Ours::new(a_fifth_failed(window)), async |time| advance(time).await).await
+        nothing_succeeds(&Ours::new(ours(window)), async |time| advance(time).await).await
     });
     println!("an outage at the start: {peer} calls let through, ours {ours}");
     assert_eq!(peer, 301, "3 s in steps of 10 ms; {MENDED}");
@@ -107,8 +107,7 @@ fn a_window_below_a_second_is_a_window() {
         one_failure_in_51(&failsafe(window), pass).now_or_never().expect("frozen")
     });
     let ours = paused(async {
-        one_failure_in_51(&Ours::new(a_fifth_failed(window)), async |time| advance(time).await)
-            .await
+        one_failure_in_51(&Ours::new(ours(window)), async |time| advance(time).await).await
     });
     assert!(!peer, "{MENDED}");
     assert!(ours, "2 % failed");

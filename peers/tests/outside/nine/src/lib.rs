@@ -1,0 +1,1 @@
+//! ninelives, alone: its flaws, which `tests/flaws.rs` shows.
