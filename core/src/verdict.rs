@@ -24,6 +24,7 @@ pub struct Verdict {
     sent: Sent,
     dropped: bool,
     final_word: bool,
+    gateway: bool,
     retry_after: Option<Duration>,
 }
 
@@ -85,7 +86,15 @@ impl Verdict {
 
     /// A verdict with no advice on when to come back.
     pub const fn new(class: Class, origin: Origin, sent: Sent) -> Self {
-        Self { class, origin, sent, dropped: false, final_word: false, retry_after: None }
+        Self {
+            class,
+            origin,
+            sent,
+            dropped: false,
+            final_word: false,
+            gateway: false,
+            retry_after: None,
+        }
     }
 
     /// Adds the other side's advice on when to come back. Readers clamp it: it comes from a peer.
@@ -99,6 +108,13 @@ impl Verdict {
     #[must_use]
     pub const fn without_retry(mut self) -> Self {
         self.final_word = true;
+        self
+    }
+
+    /// Adds that a gateway on the way answered, not the service: it was not to be reached, or too slow for the gateway.
+    #[must_use]
+    pub const fn with_gateway(mut self) -> Self {
+        self.gateway = true;
         self
     }
 
@@ -137,6 +153,12 @@ impl Verdict {
     /// Whether the other side leaves it to the caller to try again.
     pub const fn may_retry(&self) -> bool {
         !self.final_word
+    }
+
+    /// Whether a gateway on the way answered in place of the service. Of the service itself it says that it could not be
+    /// had; whether it saw the request, nobody knows.
+    pub const fn is_gateway(&self) -> bool {
+        self.gateway
     }
 
     /// Whether it counts as success.
