@@ -1,7 +1,7 @@
 //! Why a call did not go well: which attempt, which endpoint, which layer.
 
 use http::Response;
-use orlop_core::{Acted, Endpoint, Kind, NotSent, Rejected};
+use orlop_core::{Acted, Endpoint, Kind, NotSent, Rejected, http::BodyTimedOut};
 use orlop_lb::{AllRefused, EndpointError};
 use orlop_retry::{AttemptError, TimedOut};
 use std::{error::Error, fmt, iter::successors};
@@ -55,7 +55,7 @@ pub enum Layer {
     Throttle,
     /// A limit of calls per time refused.
     RateLimit,
-    /// The time was over: that of the attempt or of the call, before the call was sent or while it ran.
+    /// The time was over: that of the attempt, of the call, before it was sent or while it ran, or of the answer's body.
     Deadline,
     /// There was no endpoint to pick.
     Balance,
@@ -71,6 +71,8 @@ pub enum Layer {
 
 impl Cause {
     /// Reads an error's chain of sources. `None` if nothing in it is of orlop's making.
+    ///
+    /// Of an error of an answer's body only the layer is known.
     ///
     /// An error that came from a call made *by* the endpoint's service in this process is the service's: its own cause is
     /// to be read from that error.
@@ -100,7 +102,7 @@ impl Cause {
                 return Some(cause.refused(refused.by()));
             } else if let Some(rejected) = level.downcast_ref::<Rejected>() {
                 return Some(cause.refused(rejected));
-            } else if level.is::<TimedOut>() {
+            } else if level.is::<TimedOut>() || level.is::<BodyTimedOut>() {
                 cause.layer = Layer::Deadline;
                 return Some(cause);
             } else if level.is::<NotSent>() {

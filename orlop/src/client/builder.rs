@@ -9,7 +9,7 @@ use orlop_bulkhead::Limit;
 use orlop_core::{
     AtEnd, BoxError, Classify, Endpoint, Outcome, Update,
     grpc::GrpcStatus,
-    http::{HttpStatus, TrackedBody},
+    http::{BodyTimeLayer, HttpStatus, TimedBody, TrackedBody},
 };
 use orlop_lb::{Balance, Node};
 use orlop_retry::{Policy, Replay, ReplayBody, RetryLayer, WriteDeadlineLayer};
@@ -124,8 +124,8 @@ impl<U, M, C> ClientBuilder<U, M, C> {
         RB::Error: Into<BoxError>,
         C: Classify<Request<Body>, Call = K> + Classify<Request<Kept>, Call = K>,
         C: Clone + Send + Sync + 'static,
-        K: Outcome<Response<RB>, AtEnd = N>,
-        K: Outcome<Response<TrackedBody<RB, Admitted, N>>, AtEnd = N> + Send + 'static,
+        K: Outcome<Response<TimedBody<RB>>, AtEnd = N>,
+        K: Outcome<Response<TrackedBody<TimedBody<RB>, Admitted, N>>, AtEnd = N> + Send + 'static,
         N: AtEnd + Send + 'static,
     {
         if tokio::runtime::Handle::try_current().is_err() {
@@ -134,9 +134,11 @@ impl<U, M, C> ClientBuilder<U, M, C> {
         let Self { name, settings, updates, connect, classify, catalogue, seed, grpc } = self;
         let mut seeds = seed.map_or_else(fastrand::Rng::new, fastrand::Rng::with_seed);
         let (judge, max_attempts) = (classify.clone(), settings.retry.max_attempts.get());
-        // Next to the connection: each attempt says what is left of its time when it is sent.
+        let body_time = BodyTimeLayer::new(settings.body);
+        // Next to the connection: each attempt says what is left of its time when it is sent, and a body that takes too long
+        // fails where the endpoint's gates see it.
         let connect = move |endpoint: &Endpoint| {
-            let connection = WriteDeadlineLayer.layer(connect(endpoint)?);
+            let connection = WriteDeadlineLayer.layer(body_time.layer(connect(endpoint)?));
             Ok::<_, E>(Marked::new(connection, judge.clone(), endpoint.clone(), max_attempts))
         };
         let balance = Balance::http(updates, connect)

@@ -1,4 +1,5 @@
 use orlop_breaker as breaker;
+use orlop_core::http::BodyTime;
 use orlop_lb as lb;
 use orlop_retry as retry;
 use serde::{Deserialize, Serialize};
@@ -11,6 +12,7 @@ use std::num::NonZeroU32;
 /// ```toml
 /// [clients.playback]
 /// limit = 128                       # calls in flight at each endpoint, or "none"
+/// body = { idle = "30s", total = "10m" } # of an answer: between frames, from head to end; none: no limit
 /// [clients.playback.retry]
 /// timeout = "600ms"                 # for the whole call; none: no limit
 /// attempt_timeout = "200ms"         # for each attempt, connecting included; none: no limit
@@ -34,6 +36,10 @@ pub struct Settings {
     /// Attempts, time-outs and budget. Default: three attempts and no time-out; set one, since no answer is no failure
     /// until there is.
     pub retry: retry::Settings,
+    /// How long the body of an answer may take, which no time-out of a call or attempt covers: they end with its head. One
+    /// that takes longer fails with [`BodyTimedOut`](orlop_core::http::BodyTimedOut), which counts against the endpoint.
+    /// Default: no limit.
+    pub body: BodyTime,
     /// The circuit of each endpoint. Default: see [`breaker::Settings`].
     pub circuit: breaker::Settings,
     /// How an endpoint is picked. Default: see [`lb::Settings`].
@@ -48,6 +54,7 @@ impl Default for Settings {
         Self {
             limit: NonZeroU32::new(256),
             retry: retry::Settings::default(),
+            body: BodyTime::new(),
             circuit: breaker::Settings::default(),
             balance: lb::Settings::default(),
             replay_bytes: 64 * 1024,

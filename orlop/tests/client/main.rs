@@ -2,6 +2,7 @@
 
 mod attempts;
 mod bodies;
+mod body_time;
 mod catalogue;
 mod cause;
 mod deadlines;

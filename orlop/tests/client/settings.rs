@@ -41,6 +41,10 @@ fn a_bad_value_is_named_with_its_path_and_what_is_allowed() {
         ("[clients.playback]\nlimit = \"many\"", &["clients.playback.limit", "got \"many\""]),
         ("[clients.playback]\nlimit = true", &["clients.playback.limit", "1..=4294967295"]),
         ("[clients.playback]\nreplay_bytes = -1", &["clients.playback.replay_bytes", "-1"]),
+        (
+            "[clients.playback]\nbody = { idle = \"0s\" }",
+            &["clients.playback.body", "idle must be within 1ms..=1d", "0ns"],
+        ),
         ("[clients.playback]\nretry = 3", &["clients.playback.retry", "3"]),
         ("[clients.playback", &["line 1"]),
     ];
@@ -61,6 +65,7 @@ fn an_unknown_field_is_refused_wherever_it_stands() {
         ("[clients.playback.retry]\nattempts = 3", "attempts"),
         ("[clients.playback.retry.budget]\npercent = 20", "percent"),
         ("[clients.playback.circuit]\nreset = \"1s\"", "reset"),
+        ("[clients.playback.body]\nbetween = \"1s\"", "between"),
         ("[clients.playback.balance]\nalgorithm = \"p2c\"", "algorithm"),
     ] {
         let error = refused(text);
