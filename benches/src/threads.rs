@@ -17,7 +17,7 @@ use tokio::time::Instant;
 const WINDOW: Duration = Duration::from_micros(400);
 
 /// How often to look for windows in which both threads ran, on a machine that does other things too.
-const ROUNDS: usize = 5;
+const ROUNDS: usize = 20;
 
 /// What a second thread brings.
 #[derive(Clone, Copy, Debug)]
@@ -36,8 +36,7 @@ pub(crate) fn scaling(path: &Ready, one: &mut Handle, windows: usize) -> Scaling
     if thread::available_parallelism().map_or(1, usize::from) < 2 {
         return Scaling::TooNoisy;
     }
-    let calls = timing::calls_in(one, WINDOW);
-    let alone = Spread::of((0..windows).map(|_| window(one, calls).length()).collect());
+    let (calls, alone) = alone(one, windows);
     let mut both = Vec::new();
     for _ in 0..ROUNDS {
         let pairs = pairs(one, &mut two, calls, windows);
@@ -45,21 +44,37 @@ pub(crate) fn scaling(path: &Ready, one: &mut Handle, windows: usize) -> Scaling
         if both.len() >= windows / 4 {
             let both = Spread::of(both).median;
             let nanoseconds = both * 1e9 / (2 * calls) as f64;
-            return Scaling::Times { times: 2.0 * alone.median / both, nanoseconds };
+            return Scaling::Times { times: 2.0 * alone / both, nanoseconds };
         }
     }
     Scaling::TooNoisy
 }
 
+/// How many calls fill a window, and how long they take while nobody else calls.
+///
+/// On a thread of its own, as both threads below. This one has built the path, so what it allocates at each call would lie
+/// between the parts of the path that another thread reads: they would meet on cache lines by chance.
+fn alone(one: &mut Handle, windows: usize) -> (u64, f64) {
+    let run = || {
+        let calls = timing::calls_in(one, WINDOW);
+        let lengths = (0..windows).map(|_| window(one, calls).length()).collect();
+        (calls, Spread::of(lengths).median)
+    };
+    thread::scope(|scope| scope.spawn(run).join()).expect(TOLD)
+}
+
+/// A panic in a thread is printed there.
+const TOLD: &str = "the thread has told why";
+
 /// When either thread made its calls, window by window.
 fn pairs(one: &mut Handle, two: &mut Handle, calls: u64, windows: usize) -> Vec<Pair> {
     let gate = Gate::default();
-    let (ours, theirs) = thread::scope(|scope| {
-        let other = scope.spawn(|| in_step(&gate, two, calls, windows));
-        let ours = in_step(&gate, one, calls, windows);
-        (ours, other.join().expect("a panic there is told there"))
+    let (one, two) = thread::scope(|scope| {
+        let one = scope.spawn(|| in_step(&gate, one, calls, windows));
+        let two = scope.spawn(|| in_step(&gate, two, calls, windows));
+        (one.join().expect(TOLD), two.join().expect(TOLD))
     });
-    ours.into_iter().zip(theirs).map(|(a, b)| Pair(a, b)).collect()
+    one.into_iter().zip(two).map(|(a, b)| Pair(a, b)).collect()
 }
 
 /// When a batch of calls ran.

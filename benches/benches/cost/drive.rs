@@ -73,14 +73,16 @@ where
 
 /// Calls a service with the requests that `request` makes; `ended` says whether a call ended as it should.
 pub fn drive<S, Req>(
-    mut service: S,
+    service: S,
     request: impl Fn(u64) -> Req + Send + 'static,
     ended: impl Fn(u64, Result<S::Response, S::Error>) -> bool + Send + 'static,
 ) -> Run
 where
     S: Service<Req> + Send + 'static,
 {
+    let mut service = Apart(service);
     Box::new(move |calls| {
+        let service = service.get();
         let mut good = 0;
         for n in 0..calls {
             let n = black_box(n);
@@ -96,7 +98,23 @@ where
 
 /// Calls a closure that says whether it ended as it should.
 pub fn repeat(call: impl Fn(u64) -> bool + Send + 'static) -> Run {
-    Box::new(move |calls| (0..calls).map(|n| u64::from(call(black_box(n)))).sum())
+    let mut call = Apart(call);
+    Box::new(move |calls| {
+        let call = call.get();
+        (0..calls).map(|n| u64::from(call(black_box(n)))).sum()
+    })
+}
+
+/// On cache lines of its own. The handles of two threads are made by one, so a handle would share a line with the other one, or
+/// with what the other thread allocates at each call, by chance of the layout.
+#[repr(align(128))]
+struct Apart<T>(T);
+
+impl<T> Apart<T> {
+    /// A method, so that a closure captures the whole, with its alignment.
+    fn get(&mut self) -> &mut T {
+        &mut self.0
+    }
 }
 
 /// The output of a future that waits for nothing but, perhaps, another thread that is at work.
