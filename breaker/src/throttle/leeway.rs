@@ -5,8 +5,8 @@ use orlop_core::STRIPES;
 
 /// Slack that a sum has found, a share of it for each stripe.
 ///
-/// The sum is what a throttled call costs most, and a healthy one seldom needs it: while `k * accepts` exceeds `requests` by `n`,
-/// the next `n` calls of the same moment pass whatever comes of them. A stripe takes an eighth of what it finds. Stripes do
+/// The sum is what a throttled call costs most, and a healthy one seldom needs it: while `k * accepts` exceeds `requests`
+/// by `n`, the next `n` calls of the same moment pass whatever comes of them. A stripe takes an eighth of what it finds. Stripes do
 /// not ask each other, so that together they may use some of the slack twice; the moment bounds for how long.
 ///
 /// Relaxed throughout: a number in one word, and nothing else is inferred from it.

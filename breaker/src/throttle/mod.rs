@@ -59,8 +59,8 @@ pub type ThrottleLayer<G = Throttle, C = AnyError, T = OnHead, R = AsError, L = 
 ///
 /// Both are dated by when the call asked. What is different from the book:
 ///
-/// * A call under way counts as accepted for the first while, [`grace`](ThrottleSettings::grace): a burst of calls from a client
-///   that has just started is not yet a sign of trouble.
+/// * A call under way counts as accepted for the first while, [`grace`](ThrottleSettings::grace): a burst of calls from a
+///   client that has just started is not yet a sign of trouble.
 /// * A call that says nothing about the other side counts nowhere, not even as a request: refused by another gate of this
 ///   process, [neutral](orlop_core::Class::Neutral), or left by its caller within the grace. So callers who cancel, and hedged
 ///   calls that lose, throttle nobody. To count such a call as accepted, instead, would pay for `k - 1` refused ones. A caller
@@ -76,8 +76,8 @@ pub type ThrottleLayer<G = Throttle, C = AnyError, T = OnHead, R = AsError, L = 
 /// # Cost
 ///
 /// Healthy: one clock read, and three read-modify-writes on lines of the thread's own stripe; now and then a sum. In trouble:
-/// a sum over all stripes for each call, which visits 20 buckets in each of 8 stripes, and a random number from the thread's own
-/// generator; refusing adds a shared counter. No lock, no allocation. Two threads may each admit some calls on the same slack,
+/// a sum over all stripes for each call, which visits 20 buckets in each of 8 stripes, and a random number from the thread's
+/// own generator; refusing adds a shared counter. No lock, no allocation. Two threads may each admit some calls on the same slack,
 /// for at most a 1280th of the window. About 13 KiB a throttle.
 ///
 /// # Metrics

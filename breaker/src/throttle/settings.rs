@@ -103,7 +103,7 @@ impl ThrottleSettings {
     }
 
     /// How long a call may be under way before it counts as not accepted; until then it counts as accepted. Default: 5 s. At
-    /// least so long, and up to two tenths of the window longer. Zero, as in the book: a call under way counts as not
+    /// least so long, and up to a tenth of the window longer. Zero, as in the book: a call under way counts as not
     /// accepted at once, which refuses calls to a healthy server when a client starts with many at a time.
     ///
     /// A caller who leaves after that leaves a call that was not accepted; one who leaves before, or with a grace of zero,
