@@ -1,4 +1,4 @@
-//! Gates in front of a reqwest client, as [`reqwest_middleware`](::reqwest_middleware) has it.
+//! Gates in front of a reqwest client, as middleware of the crate [reqwest-middleware](::reqwest_middleware).
 //!
 //! A circuit, a limit, a pair of them, or one of each for every host: any gate is a middleware.
 //!

@@ -152,6 +152,14 @@ async fn a_span_says_how_the_call_ended_and_where() {
     assert_eq!(seen.last(), ["playback", "1", "playback-1", "limit", "refused"]);
     drop(held);
 
+    // The first failure opens the circuit, and the retry meets it.
+    let mut hasty = tries(3);
+    let text = "[clients.a.circuit]\ntrip = [{ consecutive_failures = 1 }]";
+    hasty.circuit = orlop::SettingsFile::parse(text).unwrap().client("a").unwrap().circuit;
+    hasty.retry.max_retry_after = std::time::Duration::ZERO;
+    client(hasty, addr).send(get("/bad")).await.unwrap_err();
+    assert_eq!(seen.last(), ["playback", "2", "playback-1", "circuit", "refused"]);
+
     let nobody = nobody();
     client(tries(2), nobody.addr).send(get("/")).await.unwrap_err();
     assert_eq!(seen.last(), ["playback", "2", "playback-1", "connect", "failure"]);
