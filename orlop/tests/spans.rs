@@ -209,3 +209,17 @@ async fn a_grpc_answer_that_its_trailers_decide_is_only_answered() {
     client.send(get("/")).await.unwrap();
     assert_eq!(seen.last(), ["health", "1", "health-1", "", "answered"]);
 }
+
+#[tokio::test]
+async fn a_client_over_a_service_of_ones_own_says_what_is_known() {
+    let (seen, _listening) = Seen::listen();
+    let answer = |res: Result<&'static str, &'static str>| {
+        tower::service_fn(move |_: http::Request<orlop::Body>| async move {
+            Ok::<_, orlop::BoxError>(http::Response::new(orlop::Body::from(res?)))
+        })
+    };
+    Client::over("titles", answer(Ok("a title"))).send(get("/")).await.unwrap();
+    assert_eq!(seen.last(), ["titles", "", "", "", "success"]);
+    Client::over("titles", answer(Err("down"))).send(get("/")).await.unwrap_err();
+    assert_eq!(seen.last(), ["titles", "", "", "", "failure"]);
+}

@@ -122,7 +122,10 @@ impl Told {
             Some(cause) => cause.endpoint(),
             None => went.endpoint.as_ref(),
         };
-        self.span.record("attempts", cause.and_then(Cause::attempt).unwrap_or(went.attempts));
+        // Without a word from a connection of ours they are not known; with a cause that names none there were none.
+        if went.attempts > 0 || cause.is_some() {
+            self.span.record("attempts", cause.and_then(Cause::attempt).unwrap_or(went.attempts));
+        }
         if let Some(endpoint) = endpoint {
             self.span.record("endpoint", endpoint.id().as_str());
         }
