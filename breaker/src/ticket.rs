@@ -4,7 +4,7 @@ use orlop_core::{Class, Verdict};
 /// What a circuit remembers about a call that it let in.
 ///
 /// ```text
-///  63 .. 32     31 .. 8   5               3 .. 2   1 .. 0
+///  63 .. 32     31 .. 8   4               3 .. 2   1 .. 0
 ///  generation   slot      head has come   heard    pass
 /// ```
 #[derive(Debug)]
@@ -48,9 +48,11 @@ pub(crate) enum Outcome {
 }
 
 const UNTIMED: u64 = u64::MAX;
-const HEAD: u64 = 1 << 5;
+const HEAD: u64 = 1 << 4;
 const HEARD: u64 = 0b11 << 2;
 const PASS: u64 = 0b11;
+// `is_plain` compares both at once: what a ticket remembers must not look like a circuit that has windows or times calls.
+const _: () = assert!((HEAD | HEARD | PASS) & (Word::WINDOWS | Word::TIMED) == 0);
 const SLOT_SHIFT: u32 = 8;
 /// 24 bits: a slot's number comes again after 16 million probes of one stay.
 pub(crate) const SLOTS: u32 = 1 << 24;
