@@ -41,7 +41,7 @@ struct Rare {
     results: Counts,
     /// Half-open: the longest wait that probes were asked for.
     advice: Option<Duration>,
-    /// Half-open: slots taken. Those whose time is over stay until somebody needs the slot.
+    /// Half-open: slots taken, oldest first. Those whose time is over stay until somebody needs the slot.
     probes: Vec<Probe>,
     next_probe: u32,
     /// Ramping: calls that asked to pass.
@@ -174,13 +174,13 @@ impl Control {
 
     /// A slot for one more probe, if there is one.
     pub(crate) fn take_slot(&mut self, now: u64) -> Option<u32> {
-        // A hung probe loses its slot only to another: as long as nobody else asks, it may still decide.
+        // A hung probe, the oldest first, loses its slot only to another: as long as nobody else asks, it may still decide.
         let slots = self.slots();
         let expires = now.saturating_add(nanos(self.settings.probe_timeout));
         let Rare { probes, next_probe, .. } = self.rare();
         while probes.len() >= slots {
             let hung = probes.iter().position(|probe| probe.expires <= now)?;
-            probes.swap_remove(hung);
+            probes.remove(hung);
         }
         let id = *next_probe;
         *next_probe = (id + 1) % SLOTS;
@@ -194,7 +194,7 @@ impl Control {
         let Some(at) = probes.iter().position(|probe| probe.id == id) else {
             return false;
         };
-        probes.swap_remove(at);
+        probes.remove(at);
         self.wake_all();
         true
     }

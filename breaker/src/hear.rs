@@ -24,16 +24,17 @@ impl Machine {
     /// The head of an admitted call has come, and its end will tell.
     pub(crate) fn hear_head(&self, ticket: &mut Ticket, now: &Now) {
         ticket.head_at(|| self.nanos(now));
-        if ticket.pass() == Pass::Counted {
+        if ticket.pass() != Pass::Uncounted {
             self.drops.end(ticket.generation());
         }
     }
 
     /// A verdict on an admitted call, at its head or its end.
     pub(crate) fn hear(&self, ticket: &mut Ticket, verdict: &Verdict, now: &Now) -> Option<Owed> {
+        let dropped = verdict.is_dropped() && !ticket.has_head();
         let outcome = match Outcome::of(verdict) {
             // The head came, so the other side was there: nobody wanted the rest.
-            Outcome::Dropped if ticket.has_head() => Outcome::Neutral,
+            Outcome::Dropped if !dropped => Outcome::Neutral,
             outcome => outcome,
         };
         let first = ticket.heard() == Heard::Nothing;
@@ -45,7 +46,9 @@ impl Machine {
         let took = if first { ticket.took(|| self.nanos(now)) } else { None };
         match ticket.pass() {
             Pass::Uncounted => None,
-            Pass::Counted => self.count(ticket.generation(), outcome, took, verdict, now),
+            Pass::Counted => {
+                self.count(ticket.generation(), (outcome, dropped, took), verdict, now)
+            }
             Pass::Probe(slot) => {
                 self.hear_probe(ticket, slot, (first, outcome, took), verdict, now)
             }
@@ -62,7 +65,6 @@ impl Machine {
     ) -> Option<Owed> {
         let at = self.nanos(now);
         let generation = ticket.generation();
-        let tally = self.tally.load();
         self.locked(at, |control| {
             if control.generation != generation {
                 return;
@@ -79,6 +81,10 @@ impl Machine {
             match outcome {
                 Outcome::Success => {
                     self.drops.end(generation);
+                    if slow {
+                        // It is a failure already: a body that breaks off adds nothing.
+                        ticket.hear(Heard::Enough);
+                    }
                     control.probe_ended(!slow, slow, verdict, at);
                 }
                 Outcome::Failure if !first => control.probe_broke(verdict, at),
@@ -88,15 +94,16 @@ impl Machine {
                 }
                 Outcome::Neutral => {}
                 Outcome::Dropped => {
-                    let counts = match tally.age(took) {
-                        CountAs::Neutral => false,
-                        CountAs::Slow => slow_matters,
-                        CountAs::Failure => true,
+                    // Of the settings in force: the tally is of those that the circuit was last closed with.
+                    let (counts, slow) = match control.settings.drop_counts_as(took) {
+                        CountAs::Neutral => (false, slow),
+                        CountAs::Slow => (slow_matters, slow_matters),
+                        CountAs::Failure => (true, slow),
                     };
                     let drops = self.drops.add(generation).unwrap_or_default();
                     if counts {
                         control.probe_ended(false, slow, verdict, at);
-                    } else if drops >= tally.drops() {
+                    } else if drops >= Tally::drops(&control.settings) {
                         // HalfOpen => Open: as closed ones do, where nobody ever gets an answer.
                         control.open(Cause::OnlyDrops(drops), None, at);
                     }
@@ -128,7 +135,7 @@ impl Machine {
         }
         match word.phase() {
             Phase::Closed | Phase::Ramping => {
-                self.count(word.generation(), outcome, None, verdict, now)
+                self.count(word.generation(), (outcome, false, None), verdict, now)
             }
             Phase::Open | Phase::HalfOpen => {
                 let at = self.nanos(now);
@@ -154,8 +161,7 @@ impl Machine {
     fn count(
         &self,
         generation: u32,
-        outcome: Outcome,
-        took: Option<u64>,
+        (outcome, dropped, took): (Outcome, bool, Option<u64>),
         verdict: &Verdict,
         now: &Now,
     ) -> Option<Owed> {
@@ -187,7 +193,7 @@ impl Machine {
             (Outcome::Dropped, CountAs::Failure) => Outcome::Failure,
             (outcome, _) => outcome,
         };
-        let runs = self.run_on(generation, outcome, verdict.is_dropped())?;
+        let runs = self.run_on(generation, outcome, dropped)?;
         let slow = match (outcome, tally.age(took)) {
             // A young drop, or one that is to say nothing.
             (Outcome::Dropped, CountAs::Neutral) => false,

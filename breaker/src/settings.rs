@@ -184,6 +184,16 @@ impl Settings {
         slowest.map_or(self.dropped.after, |slow| slow.min(self.dropped.after))
     }
 
+    /// What a call dropped at this age counts as.
+    pub(crate) fn drop_counts_as(&self, took: Option<u64>) -> CountAs {
+        match took {
+            Some(took) if took >= crate::open_time::nanos(self.drop_after()) => {
+                self.dropped.count_as
+            }
+            _ => CountAs::Neutral,
+        }
+    }
+
     /// Whether it matters how long calls take.
     pub(crate) fn is_timed(&self) -> bool {
         let slow = self.trip.iter().any(|trip| trip.slower_than().is_some());

@@ -74,7 +74,7 @@ impl Tally {
             count_as: settings.dropped.count_as,
             drop_after: nanos(settings.drop_after()),
             consecutive: runs.min().unwrap_or(u64::MAX),
-            drops: settings.trip.iter().map(Trip::drops).min().unwrap_or(u64::MAX),
+            drops: Self::drops(settings),
             counters: counters.filter_map(|trip| Counter::new(trip, now, stripes)).collect(),
         }
     }
@@ -158,8 +158,8 @@ impl Tally {
     }
 
     /// How many drops in a row are enough.
-    pub(crate) fn drops(&self) -> u64 {
-        self.drops
+    pub(crate) fn drops(settings: &Settings) -> u64 {
+        settings.trip.iter().map(Trip::drops).min().unwrap_or(u64::MAX)
     }
 
     /// What the windows hold, in the order of their rules.
