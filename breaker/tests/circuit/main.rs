@@ -12,7 +12,6 @@ mod keyed;
 mod listeners;
 #[cfg(feature = "metrics")]
 mod metrics;
-mod model;
 mod open_time;
 mod rates;
 #[cfg(feature = "serde")]

@@ -206,7 +206,7 @@ impl Model {
             Phase::Open => Err(Some(self.until - now)),
             Phase::HalfOpen => self.take_slot(now).map(Pass::Probe).ok_or(None),
             Phase::Ramping => {
-                let passes = self.arrivals % self.one_of(now) == 0;
+                let passes = self.arrivals.is_multiple_of(self.one_of(now));
                 self.arrivals += 1;
                 if passes { Ok(Pass::Counted) } else { Err(None) }
             }
