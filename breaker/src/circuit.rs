@@ -285,6 +285,7 @@ impl Circuit {
     }
 
     #[cold]
+    #[inline(never)]
     fn pay_now(&self, owed: Owed) {
         if let Some((generation, opening, settings)) = owed.opening {
             let time = settings.open.ask(&opening);
@@ -336,7 +337,7 @@ impl Place {
 }
 
 impl Handle for Circuit {
-    #[inline]
+    #[inline(always)]
     fn lend(&self) -> Self {
         Self { shared: self.shared.lend() }
     }

@@ -20,7 +20,7 @@ impl Settle for Circuit {
         }
     }
 
-    #[inline]
+    #[inline(always)]
     fn end(&self, mut ticket: Ticket, end: End<'_>, now: &Now) {
         match end {
             End::Verdict(verdict) => {
@@ -48,7 +48,11 @@ impl Circuit {
         }
     }
 
+    #[inline(never)]
     fn hear_out(&self, ticket: &mut Ticket, verdict: &Verdict, now: &Now) {
+        if verdict.is_success() && self.machine().hear_success(ticket, now) {
+            return;
+        }
         let owed = self.machine().hear(ticket, verdict, now);
         self.pay(owed);
     }
@@ -67,6 +71,7 @@ impl Circuit {
 
     /// The circuit is not closed.
     #[cold]
+    #[inline(never)]
     fn enter_slowly(&self, now: &Now) -> Result<Ticket, Rejected> {
         let (entered, owed) = self.machine().enter(now);
         self.pay(owed);
@@ -81,7 +86,7 @@ impl Circuit {
 }
 
 impl<Req: ?Sized> Gate<Req> for Circuit {
-    #[inline]
+    #[inline(always)]
     fn enter(&self, _: &Req, _: Option<&CallContext>, now: &Now) -> Result<Ticket, Rejected> {
         match self.machine().enter_closed(now) {
             Some(ticket) => Ok(ticket),

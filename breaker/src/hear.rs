@@ -11,14 +11,39 @@ use crate::{
 use orlop_core::{Now, Verdict, stripe};
 
 impl Machine {
-    /// A success that changes nothing: the whole work of a healthy call at its end. `false`: hear it out.
-    #[inline]
+    /// A success that changes nothing: the whole work of a healthy call at its end, where only runs are counted. `false`: hear
+    /// it out.
+    #[inline(always)]
     pub(crate) fn is_old_news(&self, ticket: &Ticket, verdict: &Verdict) -> bool {
         verdict.is_success()
-            && (ticket.has_told_success()
-                || ticket.is_plain(self.word())
-                    && self.failures.is_empty()
-                    && self.drops.is_empty())
+            && ticket.is_plain(self.word())
+            && self.failures.is_empty()
+            && self.drops.is_empty()
+    }
+
+    /// A success of a call in good times, recorded in the windows. `false`: hear it out.
+    #[inline]
+    pub(crate) fn hear_success(&self, ticket: &mut Ticket, now: &Now) -> bool {
+        if ticket.has_told_success() {
+            return true;
+        }
+        let word = self.word();
+        let good_times = self.failures.is_empty() && self.drops.is_empty();
+        if !good_times || !ticket.is_counted(word) {
+            return false;
+        }
+        let tally = self.tally.load();
+        if tally.generation != word.generation() || !tally.ignores_success() {
+            return false;
+        }
+        let at = || self.nanos(now);
+        let took = ticket.took(at);
+        if tally.is_slow_for_any(took) {
+            return false;
+        }
+        tally.record_success(at);
+        ticket.hear(Heard::Success);
+        true
     }
 
     /// The head of an admitted call has come, and its end will tell.

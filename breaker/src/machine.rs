@@ -89,8 +89,12 @@ impl Machine {
         if !word.is_closed() {
             return None;
         }
-        let ticket = Ticket::counted(word);
-        Some(if word.is_timed() { ticket.entered_at(self.nanos(now)) } else { ticket })
+        Some(if word.is_timed() { self.enter_timed(word, now) } else { Ticket::counted(word) })
+    }
+
+    #[inline(never)]
+    fn enter_timed(&self, word: Word, now: &Now) -> Ticket {
+        Ticket::counted(word).entered_at(self.nanos(now))
     }
 
     /// Lets the call in or refuses it, where the circuit is not closed.

@@ -8,6 +8,7 @@ use crate::{
     trip::{Memory, Rule, Span, Trip, Window},
     window::{CountWindow, Ewma, Sample, TimeWindow},
 };
+use orlop_core::stripe;
 use std::sync::Arc;
 
 /// The windows of one stay in which calls pass.
@@ -22,6 +23,8 @@ pub(crate) struct Tally {
     /// What an old drop counts as, and how old it must be.
     count_as: CountAs,
     drop_after: u64,
+    /// The least that a rule calls slow.
+    slower_than: u64,
     /// The shortest run of failures that opens.
     consecutive: u64,
     /// The shortest run of drops without a head that opens.
@@ -73,6 +76,12 @@ impl Tally {
             trip_on_success: settings.trip_on_success,
             count_as: settings.dropped.count_as,
             drop_after: nanos(settings.drop_after()),
+            slower_than: settings
+                .trip
+                .iter()
+                .filter_map(Trip::slower_than)
+                .min()
+                .map_or(u64::MAX, nanos),
             consecutive: runs.min().unwrap_or(u64::MAX),
             drops: Self::drops(settings),
             counters: counters.filter_map(|trip| Counter::new(trip, now, stripes)).collect(),
@@ -121,6 +130,25 @@ impl Tally {
             }
         }
         any_slow
+    }
+
+    /// Records a success that was not slow.
+    #[inline]
+    pub(crate) fn record_success(&self, now: impl Fn() -> u64) {
+        const GOOD: Sample = Sample { failed: false, slow: false };
+        for Counter { past, .. } in &self.counters {
+            match past {
+                Past::Calls(window) => window.record(GOOD),
+                Past::Time(window) => window.record(GOOD, now(), stripe()),
+                Past::Mean(mean) => mean.record(true, &now, stripe()),
+            }
+        }
+    }
+
+    /// Whether a call that took so long is slow for one of the rules.
+    #[inline]
+    pub(crate) fn is_slow_for_any(&self, took: Option<u64>) -> bool {
+        took.is_some_and(|took| took > self.slower_than)
     }
 
     /// The reason to open after this outcome, if there is one.

@@ -114,6 +114,12 @@ impl Ticket {
         self.word == word.0 & (Word::GENERATION | Word::WINDOWS | Word::TIMED)
     }
 
+    /// Whether it is a counted call, in the generation of this word, that has told nothing.
+    #[inline]
+    pub(crate) fn is_counted(&self, word: Word) -> bool {
+        self.word & !HEAD == word.0 & Word::GENERATION
+    }
+
     #[inline]
     pub(crate) fn has_told_success(&self) -> bool {
         self.word & HEARD == 1 << 2

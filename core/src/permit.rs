@@ -1,7 +1,7 @@
 //! Exactly once, in one place.
 
 use crate::{CallContext, End, Gate, Note, Now, Rejected, Settle, Verdict};
-use std::fmt;
+use std::{fmt, mem::ManuallyDrop};
 
 /// An admitted call. It settles exactly once: by [`settle`](Permit::settle), by [`refund`](Permit::refund), or by drop.
 ///
@@ -19,7 +19,11 @@ use std::fmt;
 /// ```
 #[must_use = "dropping a permit settles the call as dropped"]
 pub struct Permit<G: Settle> {
-    held: Option<(G, G::Ticket)>,
+    /// Both are there for as long as the permit is: they leave only with it, in [`into_parts`](Permit::into_parts) and in
+    /// `drop`. An `Option` would have to be asked, and emptied, on the way of every healthy call: see
+    /// `docs/decisions/005-a-permit-without-an-option.md`.
+    gate: ManuallyDrop<G>,
+    ticket: ManuallyDrop<G::Ticket>,
 }
 
 impl<G: Settle> Permit<G> {
@@ -28,7 +32,7 @@ impl<G: Settle> Permit<G> {
     /// # Errors
     ///
     /// The gate's refusal, stamped with the call's attempt.
-    #[inline]
+    #[inline(always)]
     pub fn enter<Req>(
         gate: G,
         req: &Req,
@@ -48,37 +52,32 @@ impl<G: Settle> Permit<G> {
     /// Takes charge of a ticket that `gate` has handed out.
     #[inline]
     pub fn new(gate: G, ticket: G::Ticket) -> Self {
-        Self { held: Some((gate, ticket)) }
+        Self { gate: ManuallyDrop::new(gate), ticket: ManuallyDrop::new(ticket) }
     }
 
     /// The gate that let the call in.
+    #[inline]
     pub fn gate(&self) -> &G {
-        match &self.held {
-            Some((gate, _)) => gate,
-            None => unreachable!("a permit is empty only while it is being consumed"),
-        }
+        &self.gate
     }
 
     /// Tells the gate something that is not the end.
     #[inline]
     pub fn note(&mut self, note: Note<'_>, now: &Now) {
-        if let Some((gate, ticket)) = &mut self.held {
-            gate.note(Some(ticket), note, now);
-        }
+        self.gate.note(Some(&mut self.ticket), note, now);
     }
 
     /// The call is over, and this came of it.
-    #[inline]
+    #[inline(always)]
     pub fn settle(self, verdict: Verdict) {
         self.settle_at(&verdict, &Now::lazy());
     }
 
     /// As [`settle`](Permit::settle), as part of an event that has its own clock.
-    #[inline]
-    pub fn settle_at(mut self, verdict: &Verdict, now: &Now) {
-        if let Some((gate, ticket)) = self.held.take() {
-            gate.end(ticket, End::Verdict(verdict), now);
-        }
+    #[inline(always)]
+    pub fn settle_at(self, verdict: &Verdict, now: &Now) {
+        let (gate, ticket) = self.into_parts();
+        gate.end(ticket, End::Verdict(verdict), now);
     }
 
     /// The call never ran: leave no trace.
@@ -87,25 +86,37 @@ impl<G: Settle> Permit<G> {
     }
 
     /// As [`refund`](Permit::refund), as part of an event that has its own clock.
-    pub fn refund_at(mut self, now: &Now) {
-        if let Some((gate, ticket)) = self.held.take() {
-            gate.end(ticket, End::Refund, now);
-        }
+    pub fn refund_at(self, now: &Now) {
+        let (gate, ticket) = self.into_parts();
+        gate.end(ticket, End::Refund, now);
+    }
+
+    #[inline(always)]
+    #[allow(unsafe_code)]
+    fn into_parts(self) -> (G, G::Ticket) {
+        let mut this = ManuallyDrop::new(self);
+        // SAFETY: both fields are there, since they leave only here and in `drop`, and neither runs twice: this consumes the
+        // permit, and keeps it from being dropped.
+        unsafe { (ManuallyDrop::take(&mut this.gate), ManuallyDrop::take(&mut this.ticket)) }
     }
 }
 
 impl<G: Settle> Drop for Permit<G> {
-    #[inline]
+    #[inline(always)]
+    #[allow(unsafe_code)]
     fn drop(&mut self) {
-        if let Some((gate, ticket)) = self.held.take() {
-            dropped(&gate, ticket);
-        }
+        // SAFETY: both fields are there, since they leave only here and in `into_parts`, which keeps the permit from being
+        // dropped; and nothing looks at them after `drop`.
+        let (gate, ticket) =
+            unsafe { (ManuallyDrop::take(&mut self.gate), ManuallyDrop::take(&mut self.ticket)) };
+        dropped(gate, ticket);
     }
 }
 
 /// Out of the way of the calls that end well.
 #[cold]
-fn dropped<G: Settle>(gate: &G, ticket: G::Ticket) {
+#[inline(never)]
+fn dropped<G: Settle>(gate: G, ticket: G::Ticket) {
     gate.end(ticket, End::Verdict(&Verdict::DROPPED), &Now::lazy());
 }
 

@@ -20,16 +20,22 @@ pub const STRIPES: usize = 8;
 /// each other. Threads take stripes in turn, in the order in which they first ask.
 #[inline]
 pub fn stripe() -> usize {
-    static NEXT: AtomicUsize = AtomicUsize::new(0);
     const NONE: usize = usize::MAX;
     thread_local!(static STRIPE: Cell<usize> = const { Cell::new(NONE) });
     STRIPE.with(|stripe| {
         if stripe.get() == NONE {
-            // Relaxed: any number will do.
-            stripe.set(NEXT.fetch_add(1, Relaxed) % STRIPES);
+            first(stripe);
         }
         stripe.get()
     })
+}
+
+#[cold]
+#[inline(never)]
+fn first(stripe: &Cell<usize>) {
+    static NEXT: AtomicUsize = AtomicUsize::new(0);
+    // Relaxed: any number will do.
+    stripe.set(NEXT.fetch_add(1, Relaxed) % STRIPES);
 }
 
 /// An `Arc` with a reference count for each stripe, so that handles taken and dropped on several threads do not pass one
@@ -57,52 +63,58 @@ pub fn stripe() -> usize {
 /// ```
 pub struct Striped<T> {
     stripe: Arc<Stripe<T>>,
-    /// `None` in lent handles.
-    owner: Option<Arc<Owner<T>>>,
 }
 
 /// Its `Arc`'s count is the only thing that is written for each call, so that has a cache line to itself.
 #[repr(align(64))]
 struct Stripe<T> {
+    /// [`OWNERS`] in the stripe in which clones count.
     number: usize,
     whole: Arc<Whole<T>>,
+    /// The stripes of lent handles: in the stripe in which clones count.
+    others: Option<Box<Others<T>>>,
 }
 
 struct Whole<T> {
     value: T,
+    /// The way from a lent handle to other stripes. It keeps none of them alive, else the value would keep itself alive.
     /// `None`: all handles count in one place.
     table: Option<Box<Table<T>>>,
 }
 
-/// The way from any handle to the others' stripes. It keeps none of them alive, else the value would keep itself alive.
 struct Table<T> {
     stripes: [OnceLock<Weak<Stripe<T>>>; STRIPES],
-    owner: OnceLock<Weak<Owner<T>>>,
+    owners: OnceLock<Weak<Stripe<T>>>,
 }
 
-/// Keeps each stripe, once made, for as long as there is a clone.
-struct Owner<T> {
+/// Each stripe, once made, for as long as there is a clone.
+struct Others<T> {
     stripes: [OnceLock<Arc<Stripe<T>>>; STRIPES],
 }
+
+/// The number of no thread's stripe.
+const OWNERS: usize = STRIPES;
 
 impl<T> Striped<T> {
     /// A value with a count for each stripe, made when a thread first needs it.
     pub fn new(value: T) -> Self {
-        let table = Table { stripes: [const { OnceLock::new() }; STRIPES], owner: OnceLock::new() };
+        let table =
+            Table { stripes: [const { OnceLock::new() }; STRIPES], owners: OnceLock::new() };
         let whole = Arc::new(Whole { value, table: Some(Box::new(table)) });
-        let owner = Arc::new(Owner { stripes: [const { OnceLock::new() }; STRIPES] });
-        if let Some(table) = &whole.table {
+        let others = Others { stripes: [const { OnceLock::new() }; STRIPES] };
+        let others = Some(Box::new(others));
+        let stripe = Arc::new(Stripe { number: OWNERS, whole, others });
+        if let Some(table) = &stripe.whole.table {
             // It is empty: we made it.
-            let _ = table.owner.set(Arc::downgrade(&owner));
+            let _ = table.owners.set(Arc::downgrade(&stripe));
         }
-        let stripe = owner.stripe(stripe(), &whole);
-        Self { stripe, owner: Some(owner) }
+        Self { stripe }
     }
 
     /// A value with one count, as an `Arc` has: small, for values of which there are many.
     pub fn single(value: T) -> Self {
         let whole = Arc::new(Whole { value, table: None });
-        Self { stripe: Arc::new(Stripe { number: 0, whole }), owner: None }
+        Self { stripe: Arc::new(Stripe { number: OWNERS, whole, others: None }) }
     }
 
     /// Whether two handles are of one value.
@@ -110,23 +122,43 @@ impl<T> Striped<T> {
         Arc::ptr_eq(&self.stripe.whole, &other.stripe.whole)
     }
 
-    #[cold]
+    /// The stripe of this number, if it can be had.
+    #[inline(never)]
     fn elsewhere(&self, number: usize) -> Arc<Stripe<T>> {
-        let whole = &self.stripe.whole;
-        let found = whole.table.as_ref().and_then(|table| match table.stripes[number].get() {
-            Some(stripe) => stripe.upgrade(),
-            None => {
-                let owner = table.owner.get().and_then(Weak::upgrade)?;
-                Some(owner.stripe(number, whole))
-            }
-        });
+        let stripe = &*self.stripe;
+        let whole = &stripe.whole;
+        let found = match (&stripe.others, &whole.table) {
+            (Some(others), _) => Some(others.stripe(number, whole)),
+            (None, Some(table)) => match table.stripes[number].get() {
+                Some(stripe) => stripe.upgrade(),
+                None => table.made(number, whole),
+            },
+            (None, None) => None,
+        };
         found.unwrap_or_else(|| Arc::clone(&self.stripe))
     }
 }
 
-impl<T> Owner<T> {
+impl<T> Table<T> {
+    #[cold]
+    fn made(&self, number: usize, whole: &Arc<Whole<T>>) -> Option<Arc<Stripe<T>>> {
+        let owners = self.owners.get().and_then(Weak::upgrade)?;
+        owners.others.as_ref().map(|others| others.stripe(number, whole))
+    }
+}
+
+impl<T> Others<T> {
+    #[inline]
     fn stripe(&self, number: usize, whole: &Arc<Whole<T>>) -> Arc<Stripe<T>> {
-        let make = || Arc::new(Stripe { number, whole: Arc::clone(whole) });
+        match self.stripes[number].get() {
+            Some(stripe) => Arc::clone(stripe),
+            None => self.make(number, whole),
+        }
+    }
+
+    #[cold]
+    fn make(&self, number: usize, whole: &Arc<Whole<T>>) -> Arc<Stripe<T>> {
+        let make = || Arc::new(Stripe { number, whole: Arc::clone(whole), others: None });
         let stripe = self.stripes[number].get_or_init(make);
         if let Some(table) = &whole.table {
             // An error only says that another thread was faster with the same one.
@@ -137,7 +169,7 @@ impl<T> Owner<T> {
 }
 
 impl<T> Handle for Striped<T> {
-    #[inline]
+    #[inline(always)]
     fn lend(&self) -> Self {
         let number = stripe();
         let stripe = if self.stripe.number == number {
@@ -145,13 +177,13 @@ impl<T> Handle for Striped<T> {
         } else {
             self.elsewhere(number)
         };
-        Self { stripe, owner: None }
+        Self { stripe }
     }
 }
 
 impl<T> Clone for Striped<T> {
     fn clone(&self) -> Self {
-        Self { stripe: Arc::clone(&self.stripe), owner: self.owner.clone() }
+        Self { stripe: Arc::clone(&self.stripe) }
     }
 }
 
@@ -222,7 +254,8 @@ mod tests {
                 assert!(Arc::ptr_eq(&first.stripe, &second.stripe), "the same by either way");
             });
         });
-        assert!(Arc::ptr_eq(&here.stripe, &owner.stripe));
+        assert_eq!(here.stripe.number, stripe());
+        assert_eq!(owner.stripe.number, OWNERS);
     }
 
     #[test]

@@ -34,7 +34,7 @@ pub struct OnBodyEnd;
 impl<Res> Track<Res> for OnHead {
     type Tracked<G: Settle, N: AtEnd> = Res;
 
-    #[inline]
+    #[inline(always)]
     fn follow<G: Settle, N: AtEnd>(res: Res, permit: Permit<G>, head: Head<N>, now: &Now) -> Res {
         permit.settle_at(&head.at(BodyEnd::Dropped), now);
         res

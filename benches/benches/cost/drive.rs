@@ -87,7 +87,11 @@ where
         for n in 0..calls {
             let n = black_box(n);
             let result = match until_ready(|cx| service.poll_ready(cx)) {
-                Ok(()) => now(service.call(request(n))),
+                Ok(()) => {
+                    // Pinned where the service has put it, as `await` leaves it.
+                    let mut future = pin!(service.call(request(n)));
+                    until_ready(|cx| future.as_mut().poll(cx))
+                }
                 Err(error) => Err(error),
             };
             good += u64::from(ended(n, result));
@@ -123,6 +127,8 @@ pub fn now<F: Future>(future: F) -> F::Output {
     until_ready(|cx| future.as_mut().poll(cx))
 }
 
+// Inlined, as a future is into the one that awaits it.
+#[inline(always)]
 fn until_ready<T>(mut poll: impl FnMut(&mut Context<'_>) -> Poll<T>) -> T {
     let mut cx = Context::from_waker(Waker::noop());
     loop {

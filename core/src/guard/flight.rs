@@ -1,5 +1,9 @@
 use crate::{CallContext, Classify, Note, Now, Outcome, Permit, Rejected, Settle, Track, Verdict};
-use std::{error::Error, fmt, mem};
+use std::{
+    error::Error,
+    fmt,
+    mem::{self, ManuallyDrop},
+};
 use tokio::time::Instant;
 
 /// A call between its admission and the head of its response.
@@ -10,8 +14,8 @@ use tokio::time::Instant;
 #[must_use = "dropping it settles the call as dropped"]
 pub struct Flight<G: Settle, O> {
     /// Empty once the call has settled, or its permit has gone where the call ends.
-    permit: Option<Permit<G>>,
-    outcome: Option<O>,
+    // `ManuallyDrop`: our own `drop` sees to it, and the compiler need not look a second time.
+    held: ManuallyDrop<Option<(Permit<G>, O)>>,
     deadline: Option<Instant>,
     /// The inner service panicked. Set only while it unwinds, so that calls that end well pay nothing for it.
     broken: bool,
@@ -19,7 +23,7 @@ pub struct Flight<G: Settle, O> {
 
 impl<G: Settle, O> Flight<G, O> {
     /// Takes charge of an admitted call.
-    #[inline]
+    #[inline(always)]
     pub fn new<Req: ?Sized, C: Classify<Req, Call = O>>(
         permit: Permit<G>,
         classify: &C,
@@ -29,11 +33,12 @@ impl<G: Settle, O> Flight<G, O> {
         let permit = Fuse::new(permit);
         let outcome = classify.begin(req);
         let deadline = call.and_then(CallContext::deadline);
-        Self { permit: permit.unharmed(), outcome: Some(outcome), deadline, broken: false }
+        let held = ManuallyDrop::new(Some((permit.unharmed(), outcome)));
+        Self { held, deadline, broken: false }
     }
 
     /// Runs a part of the inner service. If it panics, the call has failed.
-    #[inline]
+    #[inline(always)]
     pub fn run<T>(&mut self, part: impl FnOnce() -> T) -> T {
         let mark = Mark(&mut self.broken);
         let out = part();
@@ -46,22 +51,15 @@ impl<G: Settle, O> Flight<G, O> {
     /// # Panics
     ///
     /// If the call has settled already.
-    #[inline]
+    #[inline(always)]
     pub fn head<T: Track<Res>, Res>(&mut self, res: Res) -> T::Tracked<G, O::AtEnd>
     where
         O: Outcome<Res>,
     {
-        match (self.permit.take(), self.outcome.take()) {
-            (Some(permit), Some(outcome)) => {
-                let permit = Fuse::new(permit);
-                let head = outcome.head(&res);
-                match permit.unharmed() {
-                    Some(permit) => T::follow(res, permit, head, &Now::lazy()),
-                    None => unreachable!("a fuse keeps its permit until it is asked for it"),
-                }
-            }
-            _ => panic!("a call settles once: `head` after `head` or `error`"),
-        }
+        let Some((permit, outcome)) = self.held.take() else { settled() };
+        let permit = Fuse::new(permit);
+        let head = outcome.head(&res);
+        T::follow(res, permit.unharmed(), head, &Now::lazy())
     }
 
     /// The call ended with an error.
@@ -70,36 +68,36 @@ impl<G: Settle, O> Flight<G, O> {
     where
         O: Outcome<Res>,
     {
-        if let (Some(permit), Some(outcome)) = (self.permit.take(), self.outcome.take()) {
+        if let Some((permit, outcome)) = self.held.take() {
             let permit = Fuse::new(permit);
             let verdict = outcome.error(error);
-            if let Some(permit) = permit.unharmed() {
-                permit.settle(verdict);
-            }
+            permit.unharmed().settle(verdict);
         }
     }
 
     /// The service failed to become ready for this very call, which therefore never started.
     pub fn unready(&mut self, error: &(dyn Error + 'static)) {
-        if let Some(permit) = self.permit.take() {
+        if let Some((permit, _)) = self.held.take() {
             permit.settle(unready_verdict(error));
         }
     }
 
     /// The call never started, and says nothing: leave no trace.
     pub fn refund(&mut self) {
-        if let Some(permit) = self.permit.take() {
+        if let Some((permit, _)) = self.held.take() {
             permit.refund();
         }
     }
 
     /// The gate that let the call in, until the call has settled.
     pub fn gate(&self) -> Option<&G> {
-        self.permit.as_ref().map(Permit::gate)
+        self.held.as_ref().map(|(permit, _)| permit.gate())
     }
 
     #[cold]
-    fn abandoned(&self, permit: Permit<G>) {
+    #[inline(never)]
+    fn abandoned(&mut self) {
+        let Some((permit, outcome)) = self.held.take() else { return };
         let now = Now::lazy();
         let verdict = if self.broken {
             Verdict::BROKEN
@@ -109,14 +107,16 @@ impl<G: Settle, O> Flight<G, O> {
             Verdict::DROPPED
         };
         permit.settle_at(&verdict, &now);
+        // After the permit, lest a classifier's own drop panics.
+        drop(outcome);
     }
 }
 
 impl<G: Settle, O> Drop for Flight<G, O> {
-    #[inline]
+    #[inline(always)]
     fn drop(&mut self) {
-        if let Some(permit) = self.permit.take() {
-            self.abandoned(permit);
+        if self.held.is_some() {
+            self.abandoned();
         }
     }
 }
@@ -134,24 +134,40 @@ impl Drop for Mark<'_> {
 struct Fuse<G: Settle>(Option<Permit<G>>);
 
 impl<G: Settle> Fuse<G> {
-    #[inline]
+    #[inline(always)]
     fn new(permit: Permit<G>) -> Self {
         Self(Some(permit))
     }
 
-    #[inline]
-    fn unharmed(mut self) -> Option<Permit<G>> {
-        self.0.take()
+    #[inline(always)]
+    fn unharmed(mut self) -> Permit<G> {
+        match self.0.take() {
+            Some(permit) => permit,
+            None => unreachable!("a fuse keeps its permit until it is asked for it"),
+        }
     }
 }
 
 impl<G: Settle> Drop for Fuse<G> {
-    #[inline]
+    #[inline(always)]
     fn drop(&mut self) {
         if let Some(permit) = self.0.take() {
-            permit.settle(Verdict::BROKEN);
+            broken(permit);
         }
     }
+}
+
+#[cold]
+#[inline(never)]
+fn settled() -> ! {
+    panic!("a call settles once: `head` after `head` or `error`")
+}
+
+/// Out of the way of the calls that end well.
+#[cold]
+#[inline(never)]
+fn broken<G: Settle>(permit: Permit<G>) {
+    permit.settle(Verdict::BROKEN);
 }
 
 impl<G: Settle, O> fmt::Debug for Flight<G, O> {

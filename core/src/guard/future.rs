@@ -64,7 +64,7 @@ where
 {
     type Output = Result<T::Tracked<G, N>, R::Error>;
 
-    #[inline]
+    #[inline(always)]
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = self.project();
         match this.state.project() {
@@ -78,14 +78,26 @@ where
                     }
                 })
             }
-            StateProject::Refused { rejected } => {
-                let rejected =
-                    rejected.take().expect("a future must not be polled after it completed");
-                let res = this.on_reject.reject(rejected.clone())?;
-                Poll::Ready(Ok(T::local(res, rejected)))
-            }
+            StateProject::Refused { rejected } => Poll::Ready(refuse::<T, Res, E, G, N, R>(rejected, this.on_reject)),
         }
     }
+}
+
+/// Out of the way of the calls that are let in.
+#[inline(never)]
+fn refuse<T, Res, E, G, N, R>(
+    rejected: &mut Option<Rejected>,
+    on_reject: &R,
+) -> Result<T::Tracked<G, N>, R::Error>
+where
+    G: Settle,
+    N: AtEnd,
+    T: Track<Res>,
+    R: OnReject<Res, E>,
+{
+    let rejected = rejected.take().expect("a future must not be polled after it completed");
+    let res = on_reject.reject(rejected.clone())?;
+    Ok(T::local(res, rejected))
 }
 
 impl<F, G: Settle, O, T, R> fmt::Debug for ResponseFuture<F, G, O, T, R> {

@@ -1,7 +1,7 @@
 use super::{Flight, ResponseFuture, flight::note_unready};
 use crate::{
-    AsError, CallContext, Classify, Gate, Handle, Lens, NoContext, Now, OnReject, Outcome, Permit,
-    Rejected, Track,
+    AsError, AttemptId, CallContext, Classify, Gate, Handle, Kind, Lens, NoContext, Now, OnReject, Outcome, Permit,
+    Rejected, Settle, Track,
 };
 use std::{
     fmt,
@@ -72,7 +72,7 @@ where
     type Error = R::Error;
     type Future = ResponseFuture<S::Future, G, C::Call, T, R>;
 
-    #[inline]
+    #[inline(always)]
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
         if let Some(rejected) = self.gate.refusing(&Now::lazy()) {
             // Whether promised before or not, this is the newest advice.
@@ -96,14 +96,11 @@ where
         inner
     }
 
-    #[inline]
+    #[inline(always)]
     fn call(&mut self, req: Req) -> Self::Future {
         let call = self.lens.get(&req);
-        if self.promised.is_some()
-            && let Some(rejected) = self.promised.take()
-        {
-            let rejected = rejected.stamped(call.and_then(CallContext::attempt_id));
-            return ResponseFuture::refused(rejected, self.on_reject.clone());
+        if self.promised.is_some() {
+            return self.refuse(call.and_then(CallContext::attempt_id));
         }
         match Permit::enter(self.gate.lend(), &req, call, &Now::lazy()) {
             Ok(permit) => {
@@ -111,8 +108,25 @@ where
                 let future = flight.run(|| self.inner.call(req));
                 ResponseFuture::running(future, flight, self.on_reject.clone())
             }
-            Err(rejected) => ResponseFuture::refused(rejected, self.on_reject.clone()),
+            Err(rejected) => self.refused(rejected),
         }
+    }
+}
+
+impl<S, G: Settle, C, T, R: Clone, L> Guard<S, G, C, T, R, L> {
+    #[cold]
+    #[inline(never)]
+    fn refused<F, O>(&self, rejected: Rejected) -> ResponseFuture<F, G, O, T, R> {
+        ResponseFuture::refused(rejected, self.on_reject.clone())
+    }
+
+    /// Keeps the promise of `poll_ready`.
+    #[cold]
+    #[inline(never)]
+    fn refuse<F, O>(&mut self, attempt: Option<AttemptId>) -> ResponseFuture<F, G, O, T, R> {
+        // There is one: the caller has looked.
+        let rejected = self.promised.take().unwrap_or_else(|| Rejected::new(Kind::Circuit));
+        ResponseFuture::refused(rejected.stamped(attempt), self.on_reject.clone())
     }
 }
 
