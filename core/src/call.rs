@@ -67,6 +67,11 @@ struct Seen {
 ///
 /// [`NoContext`] finds none; [`FromExtensions`](crate::http::FromExtensions) looks into an `http::Request`; a
 /// closure `Fn(&Req) -> Option<&CallContext>` does for the rest.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` does not find the `CallContext` of requests of type `{Req}`",
+    label = "looks into other requests than this service's",
+    note = "`FromExtensions` looks into an `http::Request`; for other requests, give `.context_by(|req: &{Req}| ..)` a closure, or have no context: `.context(NoContext)`"
+)]
 pub trait Lens<Req: ?Sized> {
     /// The request's context, if it has one.
     fn get<'a>(&self, req: &'a Req) -> Option<&'a CallContext>;
@@ -75,6 +80,10 @@ pub trait Lens<Req: ?Sized> {
 /// A [`Lens`] that can also put a context into a request.
 ///
 /// A pair of closures, `(get, set)`, is one.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` does not put a `CallContext` into requests of type `{Req}`",
+    note = "`FromExtensions` puts it into an `http::Request`; for other requests, a pair of closures `(get, set)` does"
+)]
 pub trait LensMut<Req: ?Sized>: Lens<Req> {
     /// Replaces the request's context.
     fn set(&self, req: &mut Req, context: CallContext);
@@ -319,6 +328,7 @@ impl<Req: ?Sized> LensMut<Req> for NoContext {
     fn set(&self, _: &mut Req, _: CallContext) {}
 }
 
+#[diagnostic::do_not_recommend]
 impl<Req: ?Sized, F> Lens<Req> for F
 where
     F: for<'a> Fn(&'a Req) -> Option<&'a CallContext>,

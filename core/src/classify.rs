@@ -6,6 +6,12 @@ use std::{convert::Infallible, error::Error, fmt};
 /// Begins to judge a call when its request is seen.
 ///
 /// The object it returns follows the call, so the request's type stays out of the future's.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is no classifier of calls with requests of type `{Req}`",
+    label = "does not say which calls went well",
+    note = "a closure becomes one with `by_result(|result| ..)`; `AnyError` is one that takes every error for a failure",
+    note = "for `http::Request` the constructors `::http(..)` and `::grpc(..)` bring one along"
+)]
 pub trait Classify<Req: ?Sized> {
     /// What judges this one call.
     type Call;
@@ -17,7 +23,8 @@ pub trait Classify<Req: ?Sized> {
 /// Judges one call by its response or error.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` does not judge responses of type `{Res}`",
-    note = "use the `http` or `grpc` constructor for `http::Response`, and `by_result(..)` for anything else"
+    label = "judges other responses than this service's",
+    note = "`HttpStatus` and `GrpcStatus` judge an `http::Response`; `by_result(|result| ..)` and `AnyError` judge anything"
 )]
 pub trait Outcome<Res: ?Sized> {
     /// What judges the call at its end, where the head does not decide.

@@ -4,6 +4,12 @@ use crate::{BoxError, Rejected};
 use std::{error::Error, fmt};
 
 /// Turns a refusal into what the service returns.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` does not fit a service that returns `{Res}` or `{E}`",
+    label = "a refusal cannot become what this service returns",
+    note = "is the service's error a `BoxError`? Then use `.respond_boxed(..)` in place of `.respond(..)`, and leave `.typed()` away: refusals can be a `BoxError` as they are",
+    note = "`.respond(..)` and `.respond_boxed(..)` make an `http::Response` with the body that the service's responses have; `.typed()` keeps an error type that implements `Error`; without any of them the error must convert into `BoxError`"
+)]
 pub trait OnReject<Res, E> {
     /// The error of the guarded service.
     type Error;
@@ -39,6 +45,8 @@ pub enum Refused<E> {
     Inner(E),
 }
 
+// Of these impls a message would tell which bound of theirs is missed; what to do instead, the trait's message says.
+#[diagnostic::do_not_recommend]
 impl<Res, E: Into<BoxError>> OnReject<Res, E> for AsError {
     type Error = BoxError;
 
@@ -55,6 +63,7 @@ impl<Res, E: Into<BoxError>> OnReject<Res, E> for AsError {
     }
 }
 
+#[diagnostic::do_not_recommend]
 impl<Res, E: Error + 'static> OnReject<Res, E> for Typed {
     type Error = Refused<E>;
 

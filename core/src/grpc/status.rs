@@ -258,6 +258,7 @@ impl OverruleCode for Table {
     }
 }
 
+#[diagnostic::do_not_recommend]
 impl<F> OverruleCode for F
 where
     F: Fn(u8, &HeaderMap) -> Option<Verdict>,

@@ -27,6 +27,8 @@ impl<F> Respond<F> {
     }
 }
 
+// The trait's own message says more than which bound is missed.
+#[diagnostic::do_not_recommend]
 impl<F, B, E> OnReject<Response<B>, E> for Respond<F>
 where
     F: Fn(&Rejected) -> Response<B>,
@@ -63,6 +65,7 @@ impl<F> RespondBoxed<F> {
     }
 }
 
+#[diagnostic::do_not_recommend]
 impl<F, B> OnReject<Response<B>, BoxError> for RespondBoxed<F>
 where
     F: Fn(&Rejected) -> Response<B>,

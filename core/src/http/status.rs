@@ -193,6 +193,7 @@ impl Overrule for Table {
     }
 }
 
+#[diagnostic::do_not_recommend]
 impl<F> Overrule for F
 where
     F: Fn(StatusCode, &HeaderMap) -> Option<Verdict>,
