@@ -3,6 +3,7 @@
 #![cfg(not(orlop_loom))]
 #![allow(missing_docs)]
 
+mod drops;
 mod failsafe_go;
 mod failures;
 mod finagle_and_sentinel;
@@ -10,6 +11,12 @@ mod gobreaker;
 mod hooks;
 mod hystrix;
 mod polly;
+mod ramp;
 mod resilience4j;
+mod shadow;
+mod slow;
+#[cfg(feature = "http")]
+mod streams;
 mod support;
+mod unready;
 mod windows;
