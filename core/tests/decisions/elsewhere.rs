@@ -53,6 +53,21 @@ const SHOWN_BY: &[(&str, &str, &str, &str)] = &[
         "orlop",
         "a_peer_that_stops_in_the_middle_of_a_body_is_given_up_and_counted",
     ),
+    ("over", "slow-call time ends at the head", "breaker", "a_stream_is_slow_by_its_head_alone"),
+    ("over", "an old drop is slow", "breaker", "old_drops_are_slow_calls_to_a_rule_of_slow_calls"),
+    (
+        "over",
+        "or as the settings say",
+        "breaker",
+        "old_drops_are_failures_where_the_settings_say_so",
+    ),
+    ("over", "and otherwise neutral", "breaker", "drops_stay_out_of_windows_runs_and_means"),
+    (
+        "over",
+        "an outer time-out trips with any settings",
+        "breaker",
+        "a_time_out_outside_opens_with_any_rule_and_any_setting_of_drops",
+    ),
     // Rejected; safe to retry
     (
         "rejected",
