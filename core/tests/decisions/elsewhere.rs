@@ -261,9 +261,14 @@ const SHOWN_BY: &[(&str, &str, &str, &str)] = &[
         "settings",
         "new settings keep the counts that are still good",
         "breaker",
-        "an_update_of_other_settings_keeps_the_counts",
+        "an_update_of_anything_that_does_not_count_keeps_the_counts",
     ),
-    ("settings", "and restart the others", "breaker", "an_update_of_the_rules_restarts_the_counts"),
+    (
+        "settings",
+        "and restart the others",
+        "breaker",
+        "an_update_of_what_counts_restarts_the_counts",
+    ),
     ("settings", "they reach a running retry", "retry", "new_settings_apply_to_the_next_call"),
     ("settings", "and a line in use", "bulkhead", "new_settings_apply_to_a_line_in_use"),
     // Bounded memory
