@@ -9,7 +9,7 @@ use crate::{
     word::Phase,
 };
 use fastrand::Rng;
-use orlop_core::{Handle, Kind, Now, Permit, Rejected, Striped};
+use orlop_core::{Gate, Handle, Kind, Now, Permit, Rejected, Striped};
 use std::{
     fmt,
     sync::{
@@ -131,9 +131,10 @@ impl Circuit {
     /// # Errors
     ///
     /// [`Kind::Circuit`], with the circuit's name and the time until the next try may be admitted, where known.
-    #[inline]
+    #[inline(always)]
     pub fn try_enter(&self) -> Result<Permit<Self>, Rejected> {
-        Permit::enter(self.lend(), &(), None, &Now::lazy())
+        let ticket = Gate::enter(self, &(), None, &Now::lazy())?;
+        Ok(Permit::new(self.lend(), ticket))
     }
 
     // ===== looking =====
@@ -263,7 +264,7 @@ impl Circuit {
             rejected = rejected.named(Arc::clone(name));
         }
         match refused.wait {
-            Some(wait) => rejected.with_retry_after(wait),
+            Some(wait) => rejected.with_retry_after_nanos(wait),
             None => rejected,
         }
     }

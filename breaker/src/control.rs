@@ -29,8 +29,10 @@ pub(crate) struct Control {
     /// How often the circuit has opened since it was last closed.
     openings: u32,
     rng: Rng,
-    /// Set when the counts must start afresh before the word is published.
-    pub(crate) recount: bool,
+    /// Set when other rules must be in place before the word is published.
+    pub(crate) other_rules: bool,
+    /// They have been before.
+    pub(crate) had_other_rules: bool,
     /// What a circuit that has never opened and that nobody waits for does without: circuits may be many.
     rare: Option<Box<Rare>>,
 }
@@ -105,7 +107,8 @@ impl Control {
             until: 0,
             openings: 0,
             rng,
-            recount: false,
+            other_rules: false,
+            had_other_rules: false,
             rare: None,
         }
     }
@@ -119,6 +122,7 @@ impl Control {
             full: self.is_full(),
             windows: Tally::has_windows(&self.settings.trip),
             timed: self.settings.is_timed(),
+            other_rules: self.had_other_rules,
         })
     }
 
@@ -334,7 +338,6 @@ impl Control {
     }
 
     fn ramp(&mut self, time: u64, now: u64) {
-        self.recount = true;
         self.rare().arrivals = 0;
         self.until = now.saturating_add(time);
         self.go(Phase::Ramping, self.cause, now);
@@ -343,7 +346,6 @@ impl Control {
     /// Any => Closed: recovered. The history is forgotten.
     pub(crate) fn close(&mut self, now: u64) {
         self.openings = 0;
-        self.recount = true;
         self.go(Phase::Closed, None, now);
     }
 
@@ -352,7 +354,6 @@ impl Control {
         let from = self.place();
         self.shadow = false;
         self.openings = 0;
-        self.recount = true;
         self.enter(Phase::Closed, None, now);
         self.tell(from, Place::Phase(Phase::Closed), false, now);
     }
@@ -371,7 +372,6 @@ impl Control {
         let from = self.place();
         self.shadow = true;
         self.openings = 0;
-        self.recount = true;
         self.enter(Phase::Closed, None, now);
         self.tell(from, Place::Shadow, false, now);
     }
@@ -379,9 +379,10 @@ impl Control {
     pub(crate) fn update(&mut self, settings: Arc<Settings>, now: u64) {
         let same = self.settings.counts_as(&settings);
         self.settings = settings;
+        self.other_rules = !same;
+        self.had_other_rules |= !same;
         if !same && matches!(self.phase, Phase::Closed | Phase::Ramping) {
-            // Closed => Closed: other rules need other windows. A new generation, so that no old rule decides late.
-            self.recount = true;
+            // Closed => Closed: other rules have other windows. A new generation, so that no old rule decides late.
             let since = self.since;
             self.enter(self.phase, self.cause, now);
             if self.phase == Phase::Ramping {

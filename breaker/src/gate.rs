@@ -1,6 +1,6 @@
 //! A circuit as a gate.
 
-use crate::{Circuit, Ticket};
+use crate::{Circuit, Ticket, ticket::Heard};
 use orlop_core::{Again, CallContext, End, Gate, Note, Now, Rejected, Settle, Verdict};
 use std::task::Waker;
 
@@ -24,8 +24,8 @@ impl Settle for Circuit {
     fn end(&self, mut ticket: Ticket, end: End<'_>, now: &Now) {
         match end {
             End::Verdict(verdict) => {
-                if !self.machine().is_old_news(&ticket, verdict) {
-                    self.hear_out(&mut ticket, verdict, now);
+                if !(verdict.is_success() && self.machine().is_old_news(&ticket)) {
+                    self.hear_news(&mut ticket, verdict, now);
                 }
             }
             // Also an end not known here: a slot must come back in any case.
@@ -38,21 +38,26 @@ impl Circuit {
     /// A verdict at the head.
     #[inline]
     fn hear(&self, ticket: &mut Ticket, verdict: &Verdict, now: &Now) {
-        if self.machine().is_old_news(ticket, verdict) {
-            ticket.hear(crate::ticket::Heard::Success);
+        if verdict.is_success() && self.machine().is_old_news(ticket) {
+            ticket.hear(Heard::Success);
         } else {
-            self.hear_out(ticket, verdict, now);
+            self.hear_news(ticket, verdict, now);
         }
         if !verdict.is_dropped() {
             ticket.head_at(|| self.machine().nanos(now));
         }
     }
 
+    /// A verdict that changes something.
+    #[inline(never)]
+    fn hear_news(&self, ticket: &mut Ticket, verdict: &Verdict, now: &Now) {
+        if !(verdict.is_success() && self.machine().hear_success(ticket, now)) {
+            self.hear_out(ticket, verdict, now);
+        }
+    }
+
     #[inline(never)]
     fn hear_out(&self, ticket: &mut Ticket, verdict: &Verdict, now: &Now) {
-        if verdict.is_success() && self.machine().hear_success(ticket, now) {
-            return;
-        }
         let owed = self.machine().hear(ticket, verdict, now);
         self.pay(owed);
     }
@@ -69,10 +74,24 @@ impl Circuit {
         self.pay(owed);
     }
 
+    #[inline(always)]
+    fn refusal(&self, now: &Now) -> Option<Rejected> {
+        self.machine().refusing(now).map(|refused| self.rejected(refused))
+    }
+
     /// The circuit is not closed.
     #[cold]
     #[inline(never)]
     fn enter_slowly(&self, now: &Now) -> Result<Ticket, Rejected> {
+        // The outage path: most calls end here.
+        match self.machine().refusing(now) {
+            Some(refused) => Err(self.rejected(refused)),
+            None => self.enter_in_time(now),
+        }
+    }
+
+    #[inline(never)]
+    fn enter_in_time(&self, now: &Now) -> Result<Ticket, Rejected> {
         let (entered, owed) = self.machine().enter(now);
         self.pay(owed);
         entered.or_else(|refused| match self.machine().through_the_shadow() {
@@ -96,10 +115,7 @@ impl<Req: ?Sized> Gate<Req> for Circuit {
 
     #[inline]
     fn refusing(&self, now: &Now) -> Option<Rejected> {
-        if self.machine().word().is_closed() {
-            return None;
-        }
-        self.machine().refusing(now).map(|refused| self.rejected(refused))
+        if self.machine().word().is_closed() { None } else { self.refusal(now) }
     }
 
     fn wake(&self, waker: &Waker, now: &Now) -> Again {

@@ -8,40 +8,40 @@ use crate::{
     ticket::{Heard, Outcome, Pass, Ticket},
     word::Phase,
 };
-use orlop_core::{Now, Verdict, stripe};
+use orlop_core::{Now, Verdict};
 
 impl Machine {
     /// A success that changes nothing: the whole work of a healthy call at its end, where only runs are counted. `false`: hear
     /// it out.
     #[inline(always)]
-    pub(crate) fn is_old_news(&self, ticket: &Ticket, verdict: &Verdict) -> bool {
-        verdict.is_success()
-            && ticket.is_plain(self.word())
-            && self.failures.is_empty()
-            && self.drops.is_empty()
+    pub(crate) fn is_old_news(&self, ticket: &Ticket) -> bool {
+        ticket.is_plain(self.word()) && self.failures.is_empty() && self.drops.is_empty()
     }
 
-    /// A success of a call in good times, recorded in the windows. `false`: hear it out.
-    #[inline]
+    /// A success of a call in good times, recorded in the windows; or the end of one that was told at its head. `false`: hear it
+    /// out.
+    #[inline(always)]
     pub(crate) fn hear_success(&self, ticket: &mut Ticket, now: &Now) -> bool {
         if ticket.has_told_success() {
+            // The body did not break off.
+            if !self.broken.is_empty() {
+                self.broken.end(ticket.generation());
+            }
             return true;
         }
         let word = self.word();
         let good_times = self.failures.is_empty() && self.drops.is_empty();
-        if !good_times || !ticket.is_counted(word) {
+        if !good_times || !ticket.is_counted(word) || word.has_other_rules() {
             return false;
         }
-        let tally = self.tally.load();
-        if tally.generation != word.generation() || !tally.ignores_success() {
+        let tally = self.first_tally();
+        let at = if word.is_timed() || tally.has_clock() { self.nanos(now) } else { 0 };
+        let slow =
+            word.is_timed() && ticket.took(|| at).is_some_and(|took| took > tally.slower_than());
+        if slow || !tally.ignores_success() {
             return false;
         }
-        let at = || self.nanos(now);
-        let took = ticket.took(at);
-        if tally.is_slow_for_any(took) {
-            return false;
-        }
-        tally.record_success(at);
+        tally.record_success(word.generation(), at);
         ticket.hear(Heard::Success);
         true
     }
@@ -72,7 +72,8 @@ impl Machine {
         match ticket.pass() {
             Pass::Uncounted => None,
             Pass::Counted => {
-                self.count(ticket.generation(), (outcome, dropped, took), verdict, now)
+                let broke = !first;
+                self.count(ticket.generation(), (outcome, dropped, broke, took), verdict, now)
             }
             Pass::Probe(slot) => {
                 self.hear_probe(ticket, slot, (first, outcome, took), verdict, now)
@@ -160,7 +161,7 @@ impl Machine {
         }
         match word.phase() {
             Phase::Closed | Phase::Ramping => {
-                self.count(word.generation(), (outcome, false, None), verdict, now)
+                self.count(word.generation(), (outcome, false, false, None), verdict, now)
             }
             Phase::Open | Phase::HalfOpen => {
                 let at = self.nanos(now);
@@ -186,7 +187,7 @@ impl Machine {
     fn count(
         &self,
         generation: u32,
-        (outcome, dropped, took): (Outcome, bool, Option<u64>),
+        (outcome, dropped, broke, took): (Outcome, bool, bool, Option<u64>),
         verdict: &Verdict,
         now: &Now,
     ) -> Option<Owed> {
@@ -201,38 +202,45 @@ impl Machine {
                 return None;
             }
         }
-        let tally = self.tally.load();
-        if tally.generation != generation {
-            return None;
-        }
         let at = || self.nanos(now);
-        if outcome == Outcome::Success {
-            let slow = tally.record(outcome, took, at, stripe());
-            if !slow && tally.ignores_success() {
-                return None;
+        let cause = self.with_tally(word, |tally| {
+            if outcome == Outcome::Success {
+                let slow = tally.record(generation, outcome, took, at);
+                if !slow && tally.ignores_success() {
+                    return None;
+                }
+                return tally.verdict(generation, outcome, slow, Runs::default(), at);
             }
-            let cause = tally.verdict(outcome, slow, Runs::default(), at)?;
-            return self.trip(generation, cause, verdict.retry_after(), now);
-        }
-        let outcome = match (outcome, tally.age(took)) {
-            (Outcome::Dropped, CountAs::Failure) => Outcome::Failure,
-            (outcome, _) => outcome,
-        };
-        let runs = self.run_on(generation, outcome, dropped)?;
-        let slow = match (outcome, tally.age(took)) {
-            // A young drop, or one that is to say nothing.
-            (Outcome::Dropped, CountAs::Neutral) => false,
-            _ => tally.record(outcome, took, at, stripe()),
-        };
-        let cause = tally.verdict(outcome, slow, runs, at)?;
+            let age = tally.age(took);
+            let outcome = match (outcome, age) {
+                (Outcome::Dropped, CountAs::Failure) => Outcome::Failure,
+                (outcome, _) => outcome,
+            };
+            let runs = self.run_on(generation, outcome, dropped, broke)?;
+            let slow = match (outcome, age) {
+                // A young drop, or one that is to say nothing.
+                (Outcome::Dropped, CountAs::Neutral) => false,
+                _ => tally.record(generation, outcome, took, at),
+            };
+            tally.verdict(generation, outcome, slow, runs, at)
+        })?;
         self.trip(generation, cause, verdict.retry_after(), now)
     }
 
     /// The runs with this outcome in them; `None` if the generation is over.
-    fn run_on(&self, generation: u32, outcome: Outcome, dropped: bool) -> Option<Runs> {
+    ///
+    /// Bodies that break off have a run of their own: the good head of each has ended that of failures before.
+    fn run_on(
+        &self,
+        generation: u32,
+        outcome: Outcome,
+        dropped: bool,
+        broke: bool,
+    ) -> Option<Runs> {
         let mut runs = self.runs(generation);
         if outcome == Outcome::Failure {
-            runs.failures = self.failures.add(generation)?;
+            let run = if broke { &self.broken } else { &self.failures };
+            runs.failures = run.add(generation)?;
         }
         if dropped {
             runs.drops = self.drops.add(generation)?;

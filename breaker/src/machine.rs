@@ -15,7 +15,11 @@ use crate::{
 };
 use fastrand::Rng;
 use orlop_core::{Again, Now, STRIPES};
-use std::{sync::Arc, task::Waker, time::Duration};
+use std::{
+    sync::{Arc, OnceLock},
+    task::Waker,
+    time::Duration,
+};
 use tokio::time::Instant;
 
 /// A circuit without name, listeners or meters.
@@ -31,11 +35,16 @@ pub(crate) struct Machine {
     word: AtomicU64,
     pub(crate) failures: Run,
     pub(crate) drops: Run,
+    /// Bodies that broke off after a good head.
+    pub(crate) broken: Run,
     /// Open: when the first probe may pass. Written before `word`.
     open_until: AtomicU64,
     /// Half-open and full: when the first slot expires. Written before `word`.
     probe_expiry: AtomicU64,
-    pub(crate) tally: Swap<Tally>,
+    /// What counts, unless the word says that other rules do.
+    tally: Tally,
+    /// What counts since there are other rules. Set before `word` says so.
+    other: OnceLock<Swap<Tally>>,
     settings: Swap<Settings>,
     stripes: usize,
     control: Mutex<Control>,
@@ -47,7 +56,8 @@ const LATER: Duration = Duration::from_millis(100);
 /// A call may not pass; a next try may at this time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Refused {
-    pub(crate) wait: Option<Duration>,
+    /// In nanoseconds.
+    pub(crate) wait: Option<u64>,
 }
 
 /// What the caller owes once the lock is gone.
@@ -71,9 +81,11 @@ impl Machine {
             word: AtomicU64::new(control.word().0),
             failures: Run::new(control.generation),
             drops: Run::new(control.generation),
+            broken: Run::new(control.generation),
             open_until: AtomicU64::new(0),
             probe_expiry: AtomicU64::new(0),
-            tally: Swap::new(Tally::new(control.generation, &control.settings, 0, stripes)),
+            tally: Tally::new(&control.settings, 0, stripes),
+            other: OnceLock::new(),
             settings: Swap::from(Arc::clone(&control.settings)),
             stripes,
             control: Mutex::new(control),
@@ -89,12 +101,8 @@ impl Machine {
         if !word.is_closed() {
             return None;
         }
-        Some(if word.is_timed() { self.enter_timed(word, now) } else { Ticket::counted(word) })
-    }
-
-    #[inline(never)]
-    fn enter_timed(&self, word: Word, now: &Now) -> Ticket {
-        Ticket::counted(word).entered_at(self.nanos(now))
+        let ticket = Ticket::counted(word);
+        Some(if word.is_timed() { ticket.entered_at(self.nanos(now)) } else { ticket })
     }
 
     /// Lets the call in or refuses it, where the circuit is not closed.
@@ -112,7 +120,7 @@ impl Machine {
     }
 
     /// The refusal that needs no lock to be certain.
-    #[inline]
+    #[inline(always)]
     fn refused(&self, word: Word, now: &Now) -> Option<Refused> {
         let until = match word.phase() {
             Phase::ForcedOpen => return Some(Refused { wait: None }),
@@ -131,7 +139,7 @@ impl Machine {
     }
 
     /// The refusal that any call would meet now. A half-open circuit leaves it to `enter`.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn refusing(&self, now: &Now) -> Option<Refused> {
         let word = self.word();
         if word.is_closed() || word.is_shadow() {
@@ -249,7 +257,7 @@ impl Machine {
     pub(crate) fn snapshot(&self, now: &Now) -> Snapshot {
         let at = self.nanos(now);
         let control = lock(&self.control);
-        let tally = self.tally.load();
+        let (word, generation) = (control.word(), control.generation);
         let counting = matches!(control.phase, Phase::Closed | Phase::Ramping);
         let run = |run: &Run| if counting { run.get(control.generation) } else { 0 };
         let phase = control.phase.state();
@@ -265,10 +273,16 @@ impl Machine {
                 _ => None,
             },
             generation: control.generation,
-            consecutive_failures: run(&self.failures),
+            consecutive_failures: run(&self.failures).max(run(&self.broken)),
             drops_in_a_row: run(&self.drops),
-            windows: if counting { tally.windows(at) } else { Vec::new() },
-            success_rates: if counting { tally.success_rates(at) } else { Vec::new() },
+            windows: match counting {
+                true => self.with_tally(word, |tally| tally.windows(generation, at)),
+                false => Vec::new(),
+            },
+            success_rates: match counting {
+                true => self.with_tally(word, |tally| tally.success_rates(generation, at)),
+                false => Vec::new(),
+            },
             probes_in_flight: control.probes_in_flight(at),
             probe_results: control.results(),
             share: (control.phase == Phase::Ramping).then(|| 1.0 / control.stride(at) as f64),
@@ -287,7 +301,7 @@ impl Machine {
 
     #[inline]
     pub(crate) fn nanos(&self, now: &Now) -> u64 {
-        crate::open_time::nanos(now.get().saturating_duration_since(self.base))
+        now.nanos_since(self.base)
     }
 
     pub(crate) fn instant(&self, at: u64) -> Instant {
@@ -301,14 +315,14 @@ impl Machine {
 
     /// How long until then; `None` if it is over.
     #[inline]
-    fn wait(&self, until: u64, now: &Now) -> Option<Duration> {
+    fn wait(&self, until: u64, now: &Now) -> Option<u64> {
         match until.saturating_sub(self.nanos(now)) {
             0 => None,
-            wait => Some(Duration::from_nanos(wait)),
+            wait => Some(wait),
         }
     }
 
-    fn known_wait(&self, until: u64, now: &Now) -> Option<Duration> {
+    fn known_wait(&self, until: u64, now: &Now) -> Option<u64> {
         if until == Control::UNKNOWN { None } else { self.wait(until, now) }
     }
 
@@ -336,6 +350,28 @@ impl Machine {
         .1
     }
 
+    /// What counts for as long as the word says so.
+    #[inline]
+    pub(crate) fn first_tally(&self) -> &Tally {
+        &self.tally
+    }
+
+    /// What counts, as of this word.
+    ///
+    /// If the rules have changed since, the outcome goes where nobody looks for it, or to windows of a newer generation, which it
+    /// does not touch.
+    #[inline]
+    pub(crate) fn with_tally<T>(&self, word: Word, what: impl FnOnce(&Tally) -> T) -> T {
+        if !word.has_other_rules() {
+            return what(&self.tally);
+        }
+        match self.other.get() {
+            Some(other) => what(&other.load()),
+            // It is set before the word says so.
+            None => what(&self.tally),
+        }
+    }
+
     /// The runs of this generation.
     pub(crate) fn runs(&self, generation: u32) -> Runs {
         Runs { failures: self.failures.get(generation), drops: self.drops.get(generation) }
@@ -352,12 +388,15 @@ impl Machine {
         let generation_before = control.generation;
         let out = change(&mut control);
         let generation = control.generation;
-        if std::mem::take(&mut control.recount) {
-            self.tally.store(Tally::new(generation, &control.settings, at, self.stripes));
+        if std::mem::take(&mut control.other_rules) {
+            let tally = Arc::new(Tally::new(&control.settings, at, self.stripes));
+            let other = self.other.get_or_init(|| Swap::from(Arc::clone(&tally)));
+            other.replace(tally);
         }
         if generation != generation_before {
             self.failures.restart(generation);
             self.drops.restart(generation);
+            self.broken.restart(generation);
         }
         if Arc::as_ptr(&control.settings) != before {
             self.settings.replace(Arc::clone(&control.settings));

@@ -98,7 +98,7 @@ impl Snapshot {
         self.generation
     }
 
-    /// While calls pass: failures since the last success.
+    /// While calls pass: failures since the last success; or, if more, bodies that broke off since one last ended.
     pub fn consecutive_failures(&self) -> u64 {
         self.consecutive_failures
     }

@@ -3,13 +3,13 @@
 #[cfg(not(orlop_loom))]
 pub(crate) use std::sync::{
     Mutex, MutexGuard,
-    atomic::{AtomicI64, AtomicU8, AtomicU64},
+    atomic::{AtomicU32, AtomicU64, fence},
 };
 
 #[cfg(orlop_loom)]
 pub(crate) use loom::sync::{
     Mutex, MutexGuard,
-    atomic::{AtomicI64, AtomicU8, AtomicU64},
+    atomic::{AtomicU32, AtomicU64, fence},
 };
 
 pub(crate) use std::sync::atomic::Ordering;
@@ -28,10 +28,6 @@ pub(crate) struct Swap<T>(arc_swap::ArcSwap<T>);
 
 #[cfg(not(orlop_loom))]
 impl<T> Swap<T> {
-    pub(crate) fn new(value: T) -> Self {
-        Self(arc_swap::ArcSwap::from_pointee(value))
-    }
-
     pub(crate) fn from(value: Arc<T>) -> Self {
         Self(arc_swap::ArcSwap::new(value))
     }
@@ -44,10 +40,6 @@ impl<T> Swap<T> {
     pub(crate) fn replace(&self, value: Arc<T>) {
         self.0.store(value);
     }
-
-    pub(crate) fn store(&self, value: T) {
-        self.0.store(Arc::new(value));
-    }
 }
 
 /// The same with loom's mutex: arc-swap is not written in terms of loom.
@@ -57,10 +49,6 @@ pub(crate) struct Swap<T>(Mutex<Arc<T>>);
 
 #[cfg(orlop_loom)]
 impl<T> Swap<T> {
-    pub(crate) fn new(value: T) -> Self {
-        Self::from(Arc::new(value))
-    }
-
     pub(crate) fn from(value: Arc<T>) -> Self {
         Self(Mutex::new(value))
     }
@@ -78,9 +66,5 @@ impl<T> Swap<T> {
             }
         }
         Held(Arc::clone(&lock(&self.0)))
-    }
-
-    pub(crate) fn store(&self, value: T) {
-        *lock(&self.0) = Arc::new(value);
     }
 }

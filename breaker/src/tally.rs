@@ -11,20 +11,20 @@ use crate::{
 use orlop_core::stripe;
 use std::sync::Arc;
 
-/// The windows of one stay in which calls pass.
+/// The rules, and the windows that they look at.
 ///
-/// Each stay has its own, made when it begins: a call that began in an earlier stay and is recorded late finds windows of
-/// another generation, or still writes into those nobody reads any more. So windows need not defend themselves against late
-/// calls.
+/// Windows know generations: each stay begins with empty ones, and a call that began in an earlier stay and is recorded late
+/// changes nothing that the later stay reads. So a tally lasts for as long as its rules do.
 #[derive(Debug)]
 pub(crate) struct Tally {
-    pub(crate) generation: u32,
     trip_on_success: bool,
     /// What an old drop counts as, and how old it must be.
     count_as: CountAs,
     drop_after: u64,
     /// The least that a rule calls slow.
     slower_than: u64,
+    /// Whether recording needs the time.
+    has_clock: bool,
     /// The shortest run of failures that opens.
     consecutive: u64,
     /// The shortest run of drops without a head that opens.
@@ -65,14 +65,15 @@ pub(crate) struct Runs {
 const HASTY: u64 = 20;
 
 impl Tally {
-    pub(crate) fn new(generation: u32, settings: &Settings, now: u64, stripes: usize) -> Self {
+    pub(crate) fn new(settings: &Settings, now: u64, stripes: usize) -> Self {
         let runs = settings.trip.iter().filter_map(|trip| match trip.0 {
             Rule::Consecutive(failures) => Some(failures.get().into()),
             _ => None,
         });
         let counters = settings.trip.iter();
+        let counters: Box<[_]> =
+            counters.filter_map(|trip| Counter::new(trip, now, stripes)).collect();
         Self {
-            generation,
             trip_on_success: settings.trip_on_success,
             count_as: settings.dropped.count_as,
             drop_after: nanos(settings.drop_after()),
@@ -82,9 +83,10 @@ impl Tally {
                 .filter_map(Trip::slower_than)
                 .min()
                 .map_or(u64::MAX, nanos),
+            has_clock: counters.iter().any(|counter| counter.past.has_clock()),
             consecutive: runs.min().unwrap_or(u64::MAX),
             drops: Self::drops(settings),
-            counters: counters.filter_map(|trip| Counter::new(trip, now, stripes)).collect(),
+            counters,
         }
     }
 
@@ -104,10 +106,10 @@ impl Tally {
     /// Records one call in all windows; says whether it was slow for one of them. The clock is read only if a window needs it.
     pub(crate) fn record(
         &self,
+        generation: u32,
         outcome: Outcome,
         took: Option<u64>,
         now: impl Fn() -> u64,
-        stripe: usize,
     ) -> bool {
         let failed = outcome.is_bad();
         let mut any_slow = false;
@@ -122,38 +124,39 @@ impl Tally {
                 _ => false,
             };
             any_slow |= slow;
-            let sample = Sample { failed, slow };
-            match past {
-                Past::Calls(window) => window.record(sample),
-                Past::Time(window) => window.record(sample, now(), stripe),
-                Past::Mean(mean) => mean.record(!failed, &now, stripe),
-            }
+            past.record_slowly(Sample { failed, slow }, generation, &now);
         }
         any_slow
     }
 
     /// Records a success that was not slow.
-    #[inline]
-    pub(crate) fn record_success(&self, now: impl Fn() -> u64) {
-        const GOOD: Sample = Sample { failed: false, slow: false };
+    #[inline(always)]
+    pub(crate) fn record_success(&self, generation: u32, now: u64) {
         for Counter { past, .. } in &self.counters {
             match past {
-                Past::Calls(window) => window.record(GOOD),
-                Past::Time(window) => window.record(GOOD, now(), stripe()),
-                Past::Mean(mean) => mean.record(true, &now, stripe()),
+                Past::Calls(window) if window.is_healthy(generation) => {}
+                Past::Time(window) => window.record_good(generation, now, stripe()),
+                past => past.record_slowly(GOOD, generation, &|| now),
             }
         }
     }
 
-    /// Whether a call that took so long is slow for one of the rules.
+    /// Whether recording needs the time.
     #[inline]
-    pub(crate) fn is_slow_for_any(&self, took: Option<u64>) -> bool {
-        took.is_some_and(|took| took > self.slower_than)
+    pub(crate) fn has_clock(&self) -> bool {
+        self.has_clock
+    }
+
+    /// The least that a rule calls slow.
+    #[inline]
+    pub(crate) fn slower_than(&self) -> u64 {
+        self.slower_than
     }
 
     /// The reason to open after this outcome, if there is one.
     pub(crate) fn verdict(
         &self,
+        generation: u32,
         outcome: Outcome,
         slow: bool,
         runs: Runs,
@@ -167,7 +170,9 @@ impl Tally {
         if any || slow {
             let counters = self.counters.iter();
             let may = |counter: &&Counter| any || counter.is_of_slowness();
-            if let Some(cause) = counters.filter(may).find_map(|counter| counter.verdict(&now)) {
+            if let Some(cause) =
+                counters.filter(may).find_map(|counter| counter.verdict(generation, &now))
+            {
                 return Some(cause);
             }
         }
@@ -191,28 +196,45 @@ impl Tally {
     }
 
     /// What the windows hold, in the order of their rules.
-    pub(crate) fn windows(&self, now: u64) -> Vec<Counts> {
+    pub(crate) fn windows(&self, generation: u32, now: u64) -> Vec<Counts> {
         let counts = |counter: &Counter| match &counter.past {
             Past::Mean(_) => None,
-            _ => Some(counter.counts(&|| now)),
+            _ => Some(counter.counts(generation, &|| now)),
         };
         self.counters.iter().filter_map(counts).collect()
     }
 
     /// The mean success rates, in the order of their rules.
-    pub(crate) fn success_rates(&self, now: u64) -> Vec<f64> {
+    pub(crate) fn success_rates(&self, generation: u32, now: u64) -> Vec<f64> {
         let rate = |counter: &Counter| match &counter.past {
-            Past::Mean(mean) => Some(mean.rate(now).0),
+            Past::Mean(mean) => Some(mean.rate(generation, now).0),
             _ => None,
         };
         self.counters.iter().filter_map(rate).collect()
     }
 }
 
+const GOOD: Sample = Sample { failed: false, slow: false };
+
+impl Past {
+    fn has_clock(&self) -> bool {
+        !matches!(self, Self::Calls(_) | Self::Mean(Ewma::Calls(_)))
+    }
+
+    #[inline(never)]
+    fn record_slowly(&self, sample: Sample, generation: u32, now: &impl Fn() -> u64) {
+        match self {
+            Self::Calls(window) => window.record(sample, generation),
+            Self::Time(window) => window.record(sample, generation, now(), stripe()),
+            Self::Mean(mean) => mean.record(!sample.failed, generation, now, stripe()),
+        }
+    }
+}
+
 impl Counter {
     fn new(trip: &Trip, now: u64, stripes: usize) -> Option<Self> {
         let windowed = |window: Window| match window.0 {
-            Span::Calls(calls) => Past::Calls(CountWindow::new(calls.get().into())),
+            Span::Calls(calls) => Past::Calls(CountWindow::new(calls.get())),
             Span::Time { length, buckets } => {
                 Past::Time(TimeWindow::new(nanos(length), buckets.get().into(), now, stripes))
             }
@@ -247,14 +269,14 @@ impl Counter {
         matches!(self.limit, Limit::SlowRate { .. })
     }
 
-    fn verdict(&self, now: &impl Fn() -> u64) -> Option<Cause> {
+    fn verdict(&self, generation: u32, now: &impl Fn() -> u64) -> Option<Cause> {
         if let (Limit::SuccessRate { required, minimum }, Past::Mean(mean)) =
             (&self.limit, &self.past)
         {
-            let (rate, calls) = mean.rate(now());
+            let (rate, calls) = mean.rate(generation, now());
             return (calls >= *minimum && rate < *required).then_some(Cause::SuccessRate(rate));
         }
-        let counts = self.counts(now);
+        let counts = self.counts(generation, now);
         match self.limit {
             Limit::Failures(failures) => {
                 (counts.failures >= failures).then_some(Cause::Failures(counts))
@@ -271,10 +293,10 @@ impl Counter {
         }
     }
 
-    fn counts(&self, now: &impl Fn() -> u64) -> Counts {
+    fn counts(&self, generation: u32, now: &impl Fn() -> u64) -> Counts {
         match &self.past {
-            Past::Calls(window) => window.counts(),
-            Past::Time(window) => window.counts(now()),
+            Past::Calls(window) => window.counts(generation),
+            Past::Time(window) => window.counts(generation, now()),
             Past::Mean(_) => Counts::default(),
         }
     }

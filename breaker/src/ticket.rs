@@ -132,15 +132,13 @@ impl Ticket {
     /// The head came at this time: the call's time stands.
     #[inline]
     pub(crate) fn head_at(&mut self, now: impl FnOnce() -> u64) {
-        if !self.has_head() {
-            self.word |= HEAD;
-            if self.time != UNTIMED {
-                self.time = now().saturating_sub(self.time);
-            }
+        if self.time != UNTIMED && !self.has_head() {
+            self.time = now().saturating_sub(self.time);
         }
+        self.word |= HEAD;
     }
 
-    /// How long the head took, or how long it has been waited for.
+    /// How long the head took, or has been waited for.
     #[inline]
     pub(crate) fn took(&self, now: impl FnOnce() -> u64) -> Option<u64> {
         match self.time {

@@ -42,8 +42,8 @@ pub(crate) enum Phase {
 /// Phase, generation, probes in flight, and what the fast paths may rely on. Written only under the machine's lock.
 ///
 /// ```text
-///  63 .. 32     31 .. 24   23 .. 8            6       5         4      3        2 .. 0
-///  generation   unused     probes in flight   timed   windows   full   shadow   phase
+///  63 .. 32     31 .. 24   23 .. 8            7             6       5         4      3        2 .. 0
+///  generation   unused     probes in flight   other rules   timed   windows   full   shadow   phase
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Word(pub(crate) u64);
@@ -58,6 +58,7 @@ pub(crate) struct Parts {
     pub(crate) full: bool,
     pub(crate) windows: bool,
     pub(crate) timed: bool,
+    pub(crate) other_rules: bool,
 }
 
 impl State {
@@ -108,6 +109,7 @@ impl Word {
     const FULL: u64 = 1 << 4;
     pub(crate) const WINDOWS: u64 = 1 << 5;
     pub(crate) const TIMED: u64 = 1 << 6;
+    pub(crate) const OTHER_RULES: u64 = 1 << 7;
     const PROBES_SHIFT: u32 = 8;
     pub(crate) const GENERATION: u64 = (u32::MAX as u64) << 32;
 
@@ -116,6 +118,7 @@ impl Word {
         Self(
             u64::from(parts.generation) << 32
                 | u64::from(parts.probes) << Self::PROBES_SHIFT
+                | flag(parts.other_rules, Self::OTHER_RULES)
                 | flag(parts.timed, Self::TIMED)
                 | flag(parts.windows, Self::WINDOWS)
                 | flag(parts.full, Self::FULL)
@@ -174,6 +177,12 @@ impl Word {
         self.0 & Self::TIMED != 0
     }
 
+    /// What is counted is not what the circuit was made with.
+    #[inline]
+    pub(crate) fn has_other_rules(self) -> bool {
+        self.0 & Self::OTHER_RULES != 0
+    }
+
     /// Whether it is closed: the one question of a healthy call.
     #[inline]
     pub(crate) fn is_closed(self) -> bool {
@@ -195,12 +204,14 @@ mod tests {
             Phase::ForcedOpen,
             Phase::Disabled,
         ];
-        for (phase, flags) in PHASES.into_iter().flat_map(|phase| (0..16).map(move |f| (phase, f)))
+        for (phase, flags) in PHASES.into_iter().flat_map(|phase| (0..32).map(move |f| (phase, f)))
         {
             for (generation, probes) in [(0, 0), (1, 7), (u32::MAX, u16::MAX), (77, 0)] {
                 let bit = |n: u32| flags >> n & 1 == 1;
                 let (shadow, full, windows, timed) = (bit(0), bit(1), bit(2), bit(3));
-                let parts = Parts { phase, generation, probes, shadow, full, windows, timed };
+                let other_rules = bit(4);
+                let parts =
+                    Parts { phase, generation, probes, shadow, full, windows, timed, other_rules };
                 let word = Word::new(parts);
                 assert_eq!(
                     (word.phase(), word.generation(), word.probes()),
@@ -208,6 +219,7 @@ mod tests {
                 );
                 assert_eq!((word.is_full(), word.is_shadow()), (full, shadow));
                 assert_eq!((word.has_windows(), word.is_timed()), (windows, timed));
+                assert_eq!(word.has_other_rules(), other_rules);
                 assert_eq!(word.is_closed(), phase == Phase::Closed);
             }
         }

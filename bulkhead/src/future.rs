@@ -200,8 +200,7 @@ where
         // Not when this future is dropped, which may be much later: others wait behind.
         this.turn.leave();
         let rejected = rejected.stamped(*this.attempt);
-        let res = this.on_reject.reject(rejected.clone())?;
-        Poll::Ready(Ok(T::local(res, rejected)))
+        Poll::Ready(this.on_reject.reject(rejected).map(T::local))
     }
 }
 

@@ -14,7 +14,8 @@ pub trait OnReject<Res, E> {
     /// The error of the guarded service.
     type Error;
 
-    /// What the caller gets for a refusal.
+    /// What the caller gets for a refusal: an error, or a response. An `http::Response` should carry the refusal in its
+    /// extensions, by which guards further out know that it is no answer of the other side; `http::Respond`'s do.
     ///
     /// # Errors
     ///
@@ -67,6 +68,7 @@ impl<Res, E: Into<BoxError>> OnReject<Res, E> for AsError {
 impl<Res, E: Error + 'static> OnReject<Res, E> for Typed {
     type Error = Refused<E>;
 
+    #[inline]
     fn reject(&self, rejected: Rejected) -> Result<Res, Refused<E>> {
         Err(Refused::Rejected(rejected))
     }

@@ -21,9 +21,12 @@ use std::{error::Error, fmt, sync::Arc, time::Duration};
 pub struct Rejected {
     kind: Kind,
     name: Option<Arc<str>>,
-    retry_after: Option<Duration>,
+    /// In nanoseconds: [`NEVER`] if not known. Half the size of an optional `Duration`, and refusals are moved often.
+    retry_after: u64,
     attempt: Option<AttemptId>,
 }
+
+const NEVER: u64 = u64::MAX;
 
 /// What refused the call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -73,7 +76,7 @@ pub struct Acted {
 impl Rejected {
     /// A refusal without name or advice.
     pub const fn new(kind: Kind) -> Self {
-        Self { kind, name: None, retry_after: None, attempt: None }
+        Self { kind, name: None, retry_after: NEVER, attempt: None }
     }
 
     /// Says which circuit, limit or client refused.
@@ -85,8 +88,17 @@ impl Rejected {
 
     /// Says when a next try may be admitted.
     #[must_use]
-    pub fn with_retry_after(mut self, wait: Duration) -> Self {
-        self.retry_after = Some(wait);
+    pub fn with_retry_after(self, wait: Duration) -> Self {
+        // 500 years, for those who were told more.
+        let nanos = u64::try_from(wait.as_nanos()).unwrap_or(NEVER - 1);
+        self.with_retry_after_nanos(nanos)
+    }
+
+    /// As [`with_retry_after`](Self::with_retry_after), for gates that count in nanoseconds.
+    #[must_use]
+    #[inline]
+    pub fn with_retry_after_nanos(mut self, wait: u64) -> Self {
+        self.retry_after = if wait == NEVER { NEVER - 1 } else { wait };
         self
     }
 
@@ -109,7 +121,7 @@ impl Rejected {
 
     /// When a next try may be admitted, if known.
     pub fn retry_after(&self) -> Option<Duration> {
-        self.retry_after
+        (self.retry_after != NEVER).then(|| Duration::from_nanos(self.retry_after))
     }
 
     /// The attempt that was refused, if the caller numbers its attempts.
@@ -154,7 +166,7 @@ impl fmt::Display for Rejected {
             write!(f, "{name}: ")?;
         }
         self.kind.fmt(f)?;
-        if let Some(wait) = self.retry_after {
+        if let Some(wait) = self.retry_after() {
             write!(f, ", retry after {wait:?}")?;
         }
         Ok(())

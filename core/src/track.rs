@@ -1,6 +1,6 @@
 //! When a call is over: with the head of its response, or with the end of its body.
 
-use crate::{AtEnd, BodyEnd, Head, Now, Permit, Rejected, Settle};
+use crate::{AtEnd, BodyEnd, Head, Now, Permit, Settle};
 
 /// Says when a call is over, and keeps its permit until then.
 pub trait Track<Res> {
@@ -16,7 +16,7 @@ pub trait Track<Res> {
     ) -> Self::Tracked<G, N>;
 
     /// A response made here, in place of a call that was refused.
-    fn local<G: Settle, N: AtEnd>(res: Res, rejected: Rejected) -> Self::Tracked<G, N>;
+    fn local<G: Settle, N: AtEnd>(res: Res) -> Self::Tracked<G, N>;
 }
 
 /// The call is over when its response comes. For responses that are plain values.
@@ -40,7 +40,8 @@ impl<Res> Track<Res> for OnHead {
         res
     }
 
-    fn local<G: Settle, N: AtEnd>(res: Res, _: Rejected) -> Res {
+    #[inline]
+    fn local<G: Settle, N: AtEnd>(res: Res) -> Res {
         res
     }
 }

@@ -95,8 +95,9 @@ fn is(kind: Kind, rejected: &Rejected) -> bool {
     rejected.kind() == kind
 }
 
+#[inline(always)]
 fn is_typed(kind: Kind, result: Result<u64, Refused<io::Error>>) -> bool {
-    matches!(result, Err(Refused::Rejected(rejected)) if is(kind, &rejected))
+    matches!(&result, Err(Refused::Rejected(rejected)) if is(kind, rejected))
 }
 
 fn is_boxed(kind: Kind, result: Result<u64, BoxError>) -> bool {

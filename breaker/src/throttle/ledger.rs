@@ -56,7 +56,7 @@ impl Ledger {
 
     #[inline]
     pub(super) fn ask(&self, at: u64, stripe: usize) {
-        self.asked.record(Sample { failed: false, slow: false }, at, stripe);
+        self.asked.record(Sample { failed: false, slow: false }, 0, at, stripe);
     }
 
     /// `asked`: when the call asked.
@@ -64,7 +64,7 @@ impl Ledger {
     pub(super) fn end(&self, ended: Ended, asked: u64, stripe: usize) {
         let failed = ended == Ended::NotAccepted;
         let slow = ended == Ended::Withdrawn;
-        self.ended.record(Sample { failed, slow }, asked, stripe);
+        self.ended.record(Sample { failed, slow }, 0, asked, stripe);
     }
 
     pub(super) fn sums(&self, now: u64, grace: u64) -> Sums {
@@ -73,12 +73,12 @@ impl Ledger {
         let (mut asked, mut accepts, mut withdrawn) = (0, 0, 0);
         let (mut young_asked, mut young_ended) = (0_u64, 0);
         // First what ended: what ends between the two reads has asked before either.
-        self.ended.each(now, |age, Counts { calls, failures, slow }| {
+        self.ended.each(0, now, |age, Counts { calls, failures, slow }| {
             accepts += calls.saturating_sub(failures + slow);
             withdrawn += slow;
             young_ended += if age < young { calls } else { 0 };
         });
-        self.asked.each(now, |age, Counts { calls, .. }| {
+        self.asked.each(0, now, |age, Counts { calls, .. }| {
             asked += calls;
             young_asked += if age < young { calls } else { 0 };
         });

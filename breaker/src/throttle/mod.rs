@@ -171,7 +171,12 @@ impl Throttle {
     fn planned(settings: ThrottleSettings, plan: Plan) -> Self {
         let ledger = Arc::new(Ledger::new(nanos(settings.within)));
         let shared = Shared {
-            state: Swap::new(State { settings, generation: 0, ledger, leeway: Leeway::new() }),
+            state: Swap::from(Arc::new(State {
+                settings,
+                generation: 0,
+                ledger,
+                leeway: Leeway::new(),
+            })),
             updates: Mutex::new(()),
             chance: Chance::new(plan.seed),
             plan,
@@ -228,7 +233,12 @@ impl Throttle {
         } else {
             (old.generation.wrapping_add(1), Arc::new(Ledger::new(nanos(settings.within))))
         };
-        self.shared.state.store(State { settings, generation, ledger, leeway: Leeway::new() });
+        self.shared.state.replace(Arc::new(State {
+            settings,
+            generation,
+            ledger,
+            leeway: Leeway::new(),
+        }));
     }
 
     fn rejected(&self) -> Rejected {

@@ -1,6 +1,9 @@
 //! A success rate that forgets gradually.
 
-use super::{Counts, Sample, TimeWindow};
+use super::{
+    Counts, Sample, TimeWindow,
+    tagged::{Tagged, is_newer},
+};
 use crate::sync::{
     AtomicU64,
     Ordering::{AcqRel, Acquire},
@@ -18,17 +21,18 @@ pub(crate) enum Ewma {
 /// Finagle's `Ema` (util-stats) as its `SuccessRateFailureAccrualPolicy` uses it: the first sample is the mean; then
 /// `mean = x * w + mean * (1 - w)` with `w = 1 - e^(-1/calls)`.
 ///
-/// One word, so that mean and count are of one moment: the mean above, the number of calls below. One exchange a call,
-/// on a line that all threads share.
+/// Two words. The second is the number of calls, with the generation. The first is the mean, with 16 bits of the generation
+/// that it is of: a mean of another generation is none. A recorder of an older generation is told so by the second, which it
+/// changes first. One exchange each a call, on a line that all threads share.
 #[derive(Debug)]
 pub(crate) struct ByCalls {
     w: f64,
-    word: AtomicU64,
+    calls: Tagged,
+    mean: AtomicU64,
 }
 
-/// The mean is a whole number of these: 2.3e-10, so that the mean of 65,535 calls, which a call moves by 1.5e-5 of its
-/// distance, still gets within 1e-5 of where it goes. In an `f32` it would stop at 0.998.
-const ONE: f64 = u32::MAX as f64;
+/// 48 bits: 3.6e-15, so that also the mean of 65,535 calls, which a call moves by 1.5e-5 of its distance, gets where it goes.
+const ONE: f64 = ((1_u64 << 48) - 1) as f64;
 
 /// By time, the mean over a window of 32 buckets of an eighth of the time: four time constants. What it leaves out would
 /// weigh 1.8 %.
@@ -44,7 +48,7 @@ const FADING: f64 = 0.882_496_902_584_595_4;
 impl Ewma {
     pub(crate) fn by_calls(calls: u16) -> Self {
         let w = 1.0 - (-1.0 / f64::from(calls.max(1))).exp();
-        Self::Calls(ByCalls { w, word: AtomicU64::new(0) })
+        Self::Calls(ByCalls { w, calls: Tagged::new(), mean: AtomicU64::new(0) })
     }
 
     pub(crate) fn by_time(time: u64, start: u64, stripes: usize) -> Self {
@@ -54,22 +58,29 @@ impl Ewma {
 
     /// The clock is read only by the mean over time.
     #[inline]
-    pub(crate) fn record(&self, success: bool, now: impl Fn() -> u64, stripe: usize) {
+    pub(crate) fn record(
+        &self,
+        success: bool,
+        generation: u32,
+        now: impl Fn() -> u64,
+        stripe: usize,
+    ) {
         match self {
-            Self::Calls(mean) => mean.record(success),
+            Self::Calls(mean) => mean.record(success, generation),
             Self::Time(window) => {
-                window.record(Sample { failed: !success, slow: false }, now(), stripe);
+                let sample = Sample { failed: !success, slow: false };
+                window.record(sample, generation, now(), stripe);
             }
         }
     }
 
     /// The success rate, 1 if there were no calls, and how many calls there were: since the start, or within the time.
-    pub(crate) fn rate(&self, now: u64) -> (f64, u64) {
+    pub(crate) fn rate(&self, generation: u32, now: u64) -> (f64, u64) {
         match self {
-            Self::Calls(mean) => mean.rate(),
+            Self::Calls(mean) => mean.rate(generation),
             Self::Time(window) => {
                 let (mut all, mut failed, mut recent) = (0.0, 0.0, 0);
-                window.each(now, |age, Counts { calls, failures, .. }| {
+                window.each(generation, now, |age, Counts { calls, failures, .. }| {
                     // The window's ages are below its 32 buckets.
                     let weight = FADING.powi(age as i32);
                     all += weight * calls as f64;
@@ -83,27 +94,44 @@ impl Ewma {
 }
 
 impl ByCalls {
-    fn record(&self, success: bool) {
+    fn record(&self, success: bool, generation: u32) {
+        let more = |calls: i32| calls.saturating_add(1);
+        if self.calls.change(generation, more).is_none() {
+            return;
+        }
         let sample = if success { 1.0 } else { 0.0 };
-        let next = |word: u64| {
-            let (mean, calls) = (mean(word), word as u32);
-            let mean = if calls == 0 { sample } else { sample * self.w + mean * (1.0 - self.w) };
-            let mean = (mean * ONE).round() as u32;
-            Some(u64::from(mean) << 32 | u64::from(calls.saturating_add(1)))
+        let tag = tag(generation);
+        let next = |word: u64| match (word >> 48) as u32 {
+            same if same == tag => {
+                Some(word_of(tag, sample * self.w + mean(word) * (1.0 - self.w)))
+            }
+            // Too late after all.
+            other if is_newer(other, tag, 16) => None,
+            _ => Some(word_of(tag, sample)),
         };
-        // AcqRel and Acquire: who sees a call sees what its recorder did before. It never fails: there is always a next.
-        let _ = self.word.fetch_update(AcqRel, Acquire, next);
+        // AcqRel and Acquire: who sees a call sees what its recorder did before.
+        let _ = self.mean.fetch_update(AcqRel, Acquire, next);
     }
 
-    fn rate(&self) -> (f64, u64) {
-        let word = self.word.load(Acquire);
-        let calls = word as u32;
-        (if calls == 0 { 1.0 } else { mean(word) }, calls.into())
+    fn rate(&self, generation: u32) -> (f64, u64) {
+        let word = self.mean.load(Acquire);
+        let calls = self.calls.get(generation).unsigned_abs();
+        let known = calls > 0 && (word >> 48) as u32 == tag(generation);
+        (if known { mean(word) } else { 1.0 }, calls.into())
     }
 }
 
+/// 16 bits of the generation. Off by one, so that the first generation's is not that of a mean that was never set.
+fn tag(generation: u32) -> u32 {
+    generation.wrapping_add(1) & 0xffff
+}
+
+fn word_of(tag: u32, mean: f64) -> u64 {
+    u64::from(tag) << 48 | (mean * ONE).round() as u64
+}
+
 fn mean(word: u64) -> f64 {
-    (word >> 32) as f64 / ONE
+    (word & ((1 << 48) - 1)) as f64 / ONE
 }
 
 #[cfg(all(test, not(orlop_loom)))]
@@ -122,10 +150,10 @@ mod tests {
     fn a_mean_over_calls_begins_with_its_first_sample() {
         // Finagle's FailureAccrualPolicyTest, success rate .5 over 5 calls: four failures are too few, the fifth is not.
         let mean = Ewma::by_calls(5);
-        assert_eq!(mean.rate(0), (1.0, 0));
+        assert_eq!(mean.rate(0, 0), (1.0, 0));
         for calls in 1..=5 {
-            mean.record(false, timeless, 0);
-            assert_eq!(mean.rate(0), (0.0, calls));
+            mean.record(false, 0, timeless, 0);
+            assert_eq!(mean.rate(0, 0), (0.0, calls));
         }
     }
 
@@ -133,12 +161,12 @@ mod tests {
     fn the_70th_failure_halves_a_mean_over_100_calls() {
         // The same test: 100 ln 2 is 69.3.
         let mean = Ewma::by_calls(100);
-        (0..100).for_each(|_| mean.record(true, timeless, 0));
-        assert_eq!(mean.rate(0), (1.0, 100));
-        (0..69).for_each(|_| mean.record(false, timeless, 0));
-        assert!(mean.rate(0).0 >= 0.5, "{:?}", mean.rate(0));
-        mean.record(false, timeless, 0);
-        assert!(mean.rate(0).0 < 0.5, "{:?}", mean.rate(0));
+        (0..100).for_each(|_| mean.record(true, 0, timeless, 0));
+        assert_eq!(mean.rate(0, 0), (1.0, 100));
+        (0..69).for_each(|_| mean.record(false, 0, timeless, 0));
+        assert!(mean.rate(0, 0).0 >= 0.5, "{:?}", mean.rate(0, 0));
+        mean.record(false, 0, timeless, 0);
+        assert!(mean.rate(0, 0).0 < 0.5, "{:?}", mean.rate(0, 0));
     }
 
     #[test]
@@ -146,11 +174,15 @@ mod tests {
         // The same test: over 30 s, at least 5 calls.
         let mean = Ewma::by_time(30 * S, 0, 1);
         for calls in 1..=5 {
-            mean.record(false, || 30 * S, 0);
-            assert_eq!(mean.rate(30 * S), (0.0, calls));
+            mean.record(false, 0, || 30 * S, 0);
+            assert_eq!(mean.rate(0, 30 * S), (0.0, calls));
         }
-        assert_eq!(mean.rate(60 * S), (0.0, 0), "they still weigh, but are no longer within 30 s");
-        assert_eq!(mean.rate(150 * S), (1.0, 0));
+        assert_eq!(
+            mean.rate(0, 60 * S),
+            (0.0, 0),
+            "they still weigh, but are no longer within 30 s"
+        );
+        assert_eq!(mean.rate(0, 150 * S), (1.0, 0));
     }
 
     #[test]
@@ -158,19 +190,19 @@ mod tests {
         // The first call of each millisecond succeeds, 12 more fail. failsafe's mean over time sees 100 % of success.
         let mean = Ewma::by_time(S, 0, 1);
         for ms in 0..4_000 {
-            (0..13).for_each(|i| mean.record(i == 0, || ms * MS, 0));
+            (0..13).for_each(|i| mean.record(i == 0, 0, || ms * MS, 0));
         }
-        let (rate, _) = mean.rate(4 * S);
+        let (rate, _) = mean.rate(0, 4 * S);
         assert!((rate - 1.0 / 13.0).abs() < 1e-9, "{rate}");
     }
 
     #[test]
     fn a_call_weighs_a_third_of_one_a_time_constant_later() {
         let mean = Ewma::by_time(8 * S, 0, 1);
-        mean.record(true, || 0, 0);
-        mean.record(false, || 8 * S, 0);
+        mean.record(true, 0, || 0, 0);
+        mean.record(false, 0, || 8 * S, 0);
         let weight = (-1.0_f64).exp();
-        assert!((mean.rate(8 * S).0 - weight / (1.0 + weight)).abs() < 1e-12);
+        assert!((mean.rate(0, 8 * S).0 - weight / (1.0 + weight)).abs() < 1e-12);
     }
 
     proptest! {
@@ -183,12 +215,12 @@ mod tests {
             let w = 1.0 - (-1.0 / f64::from(calls)).exp();
             let mut expected = None;
             for success in outcomes {
-                mean.record(success, timeless, 0);
+                mean.record(success, 0, timeless, 0);
                 let x = if success { 1.0 } else { 0.0 };
                 let now = expected.map_or(x, |mean: f64| x * w + mean * (1.0 - w));
                 expected = Some(now);
                 // 500 roundings of half of 2.3e-10, at most, where none decays.
-                prop_assert!((mean.rate(0).0 - now).abs() < 1e-7, "{:?}, {now}", mean.rate(0));
+                prop_assert!((mean.rate(0, 0).0 - now).abs() < 1e-7, "{:?}, {now}", mean.rate(0, 0));
             }
         }
 
@@ -207,7 +239,7 @@ mod tests {
             let mut now = start;
             for (gap, success, stripe) in steps {
                 now += gap;
-                mean.record(success, || now, stripe);
+                mean.record(success, 0, || now, stripe);
                 calls.push(((now - start) / width, success));
                 let tick = (now - start) / width;
                 let live = || calls.iter().filter(|(at, _)| at + 32 > tick);
@@ -219,7 +251,7 @@ mod tests {
                 };
                 let expected = sum(&|success| success) / sum(&|_| true);
                 let recent = live().filter(|(at, _)| at + 8 > tick).count() as u64;
-                let (rate, counted) = mean.rate(now);
+                let (rate, counted) = mean.rate(0, now);
                 prop_assert!((rate - expected).abs() < 1e-9, "{rate}, {expected}");
                 prop_assert_eq!(counted, recent);
             }
@@ -231,10 +263,10 @@ mod tests {
         let mean = Ewma::by_calls(100);
         std::thread::scope(|scope| {
             for _ in 0..4 {
-                scope.spawn(|| (0..10_000).for_each(|i| mean.record(i % 2 == 0, timeless, 0)));
+                scope.spawn(|| (0..10_000).for_each(|i| mean.record(i % 2 == 0, 0, timeless, 0)));
             }
         });
-        let (rate, calls) = mean.rate(0);
+        let (rate, calls) = mean.rate(0, 0);
         assert_eq!(calls, 40_000);
         assert!((0.0..=1.0).contains(&rate), "{rate}");
     }

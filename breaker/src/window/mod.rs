@@ -4,6 +4,7 @@ mod count;
 mod ewma;
 #[cfg(all(test, not(orlop_loom)))]
 mod model;
+mod tagged;
 mod time;
 
 pub(crate) use self::{count::CountWindow, ewma::Ewma, time::TimeWindow};

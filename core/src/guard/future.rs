@@ -78,13 +78,15 @@ where
                     }
                 })
             }
-            StateProject::Refused { rejected } => Poll::Ready(refuse::<T, Res, E, G, N, R>(rejected, this.on_reject)),
+            StateProject::Refused { rejected } => {
+                Poll::Ready(refuse::<T, Res, E, G, N, R>(rejected, this.on_reject))
+            }
         }
     }
 }
 
 /// Out of the way of the calls that are let in.
-#[inline(never)]
+#[inline]
 fn refuse<T, Res, E, G, N, R>(
     rejected: &mut Option<Rejected>,
     on_reject: &R,
@@ -96,8 +98,7 @@ where
     R: OnReject<Res, E>,
 {
     let rejected = rejected.take().expect("a future must not be polled after it completed");
-    let res = on_reject.reject(rejected.clone())?;
-    Ok(T::local(res, rejected))
+    on_reject.reject(rejected).map(T::local)
 }
 
 impl<F, G: Settle, O, T, R> fmt::Debug for ResponseFuture<F, G, O, T, R> {

@@ -1,7 +1,7 @@
 use super::{Flight, ResponseFuture, flight::note_unready};
 use crate::{
-    AsError, AttemptId, CallContext, Classify, Gate, Handle, Kind, Lens, NoContext, Now, OnReject, Outcome, Permit,
-    Rejected, Settle, Track,
+    AsError, AttemptId, CallContext, Classify, Gate, Handle, Kind, Lens, NoContext, Now, OnReject,
+    Outcome, Permit, Rejected, Settle, Track,
 };
 use std::{
     fmt,
@@ -102,13 +102,15 @@ where
         if self.promised.is_some() {
             return self.refuse(call.and_then(CallContext::attempt_id));
         }
-        match Permit::enter(self.gate.lend(), &req, call, &Now::lazy()) {
-            Ok(permit) => {
+        match self.gate.enter(&req, call, &Now::lazy()) {
+            Ok(ticket) => {
+                // Lent only now: a refused call needs none.
+                let permit = Permit::new(self.gate.lend(), ticket);
                 let mut flight = Flight::new(permit, &self.classify, &req, call);
                 let future = flight.run(|| self.inner.call(req));
                 ResponseFuture::running(future, flight, self.on_reject.clone())
             }
-            Err(rejected) => self.refused(rejected),
+            Err(rejected) => self.refused(rejected.stamped(call.and_then(CallContext::attempt_id))),
         }
     }
 }
@@ -121,8 +123,7 @@ impl<S, G: Settle, C, T, R: Clone, L> Guard<S, G, C, T, R, L> {
     }
 
     /// Keeps the promise of `poll_ready`.
-    #[cold]
-    #[inline(never)]
+    #[inline]
     fn refuse<F, O>(&mut self, attempt: Option<AttemptId>) -> ResponseFuture<F, G, O, T, R> {
         // There is one: the caller has looked.
         let rejected = self.promised.take().unwrap_or_else(|| Rejected::new(Kind::Circuit));

@@ -1,11 +1,10 @@
-use crate::{
-    AtEnd, BodyEnd, BoxError, Head, Note, Now, OnBodyEnd, Permit, Rejected, Settle, Track, Verdict,
-};
+use crate::{AtEnd, BodyEnd, BoxError, Head, Note, Now, OnBodyEnd, Permit, Settle, Track, Verdict};
 use http::Response;
 use http_body::{Body, Frame, SizeHint};
 use pin_project_lite::pin_project;
 use std::{
     fmt,
+    mem::{self, ManuallyDrop},
     pin::Pin,
     task::{Context, Poll, ready},
 };
@@ -25,9 +24,10 @@ pin_project! {
 
 /// What is still owed at the end. Dropping it pays as "nobody wanted the rest".
 struct Tail<G: Settle, N: AtEnd> {
-    owed: Option<(Permit<G>, Head<N>)>,
-    /// Set while the inner body is polled: if we are dropped then, it panicked.
-    running: bool,
+    // `ManuallyDrop`: our own `drop` sees to it, and the compiler need not look a second time.
+    owed: ManuallyDrop<Option<(Permit<G>, Head<N>)>>,
+    /// The inner body panicked. Set only while it unwinds.
+    broken: bool,
 }
 
 impl<B, G: Settle, N: AtEnd> TrackedBody<B, G, N> {
@@ -40,45 +40,70 @@ impl<B, G: Settle, N: AtEnd> TrackedBody<B, G, N> {
 impl<B: Body> Track<Response<B>> for OnBodyEnd {
     type Tracked<G: Settle, N: AtEnd> = Response<TrackedBody<B, G, N>>;
 
+    #[inline(always)]
     fn follow<G: Settle, N: AtEnd>(
         res: Response<B>,
         mut permit: Permit<G>,
         head: Head<N>,
         now: &Now,
     ) -> Self::Tracked<G, N> {
-        let mut tail = Tail { owed: None, running: false };
         if res.body().is_end_stream() {
             permit.settle_at(&head.at(BodyEnd::Complete), now);
-        } else {
-            permit.note(Note::Head(head.known()), now);
-            tail.owed = Some((permit, head));
+            return res.map(|body| TrackedBody { body, tail: Tail::none() });
         }
-        res.map(|body| TrackedBody { body, tail })
+        permit.note(Note::Head(head.known()), now);
+        res.map(|body| TrackedBody { body, tail: Tail::owing(permit, head) })
     }
 
-    fn local<G: Settle, N: AtEnd>(mut res: Response<B>, rejected: Rejected) -> Self::Tracked<G, N> {
-        res.extensions_mut().insert(rejected);
-        res.map(|body| TrackedBody { body, tail: Tail { owed: None, running: false } })
+    #[inline]
+    fn local<G: Settle, N: AtEnd>(res: Response<B>) -> Self::Tracked<G, N> {
+        res.map(|body| TrackedBody { body, tail: Tail::none() })
     }
 }
 
 impl<G: Settle, N: AtEnd> Tail<G, N> {
+    const fn none() -> Self {
+        Self { owed: ManuallyDrop::new(None), broken: false }
+    }
+
+    #[inline(always)]
+    fn owing(permit: Permit<G>, head: Head<N>) -> Self {
+        Self { owed: ManuallyDrop::new(Some((permit, head))), broken: false }
+    }
+
+    #[inline]
     fn pay(&mut self, end: BodyEnd<'_>) {
         if let Some((permit, head)) = self.owed.take() {
             permit.settle(head.at(end));
         }
     }
+
+    #[cold]
+    #[inline(never)]
+    fn abandoned(&mut self) {
+        match self.owed.take() {
+            Some((permit, _)) if self.broken => permit.settle(Verdict::BROKEN),
+            Some((permit, head)) => permit.settle(head.at(BodyEnd::Dropped)),
+            None => {}
+        }
+    }
 }
 
 impl<G: Settle, N: AtEnd> Drop for Tail<G, N> {
+    #[inline]
     fn drop(&mut self) {
-        if self.running {
-            if let Some((permit, _)) = self.owed.take() {
-                permit.settle(Verdict::BROKEN);
-            }
-        } else {
-            self.pay(BodyEnd::Dropped);
+        if self.owed.is_some() {
+            self.abandoned();
         }
+    }
+}
+
+/// Sets the mark if it is dropped, which happens only where what it watches over unwinds.
+struct Mark<'a>(&'a mut bool);
+
+impl Drop for Mark<'_> {
+    fn drop(&mut self) {
+        *self.0 = true;
     }
 }
 
@@ -91,14 +116,15 @@ where
     type Data = B::Data;
     type Error = BoxError;
 
+    #[inline]
     fn poll_frame(
         self: Pin<&mut Self>,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<B::Data>, BoxError>>> {
         let mut this = self.project();
-        this.tail.running = true;
+        let mark = Mark(&mut this.tail.broken);
         let frame = this.body.as_mut().poll_frame(cx);
-        this.tail.running = false;
+        mem::forget(mark);
         Poll::Ready(match ready!(frame) {
             Some(Ok(frame)) => {
                 if let Some(trailers) = frame.trailers_ref() {
@@ -133,7 +159,7 @@ where
 /// An empty body that owes nothing: what a refusal answers with.
 impl<B: Default, G: Settle, N: AtEnd> Default for TrackedBody<B, G, N> {
     fn default() -> Self {
-        Self { body: B::default(), tail: Tail { owed: None, running: false } }
+        Self { body: B::default(), tail: Tail::none() }
     }
 }
 

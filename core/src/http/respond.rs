@@ -16,7 +16,7 @@ impl<F> Respond<F> {
 }
 
 impl<F> Respond<F> {
-    fn marked<B>(&self, rejected: Rejected) -> Response<B>
+    fn answer<B>(&self, rejected: Rejected) -> Response<B>
     where
         F: Fn(&Rejected) -> Response<B>,
     {
@@ -37,7 +37,7 @@ where
     type Error = E;
 
     fn reject(&self, rejected: Rejected) -> Result<Response<B>, E> {
-        Ok(self.marked(rejected))
+        Ok(self.answer(rejected))
     }
 
     fn error(&self, error: E) -> E {
@@ -73,7 +73,7 @@ where
     type Error = BoxError;
 
     fn reject(&self, rejected: Rejected) -> Result<Response<B>, BoxError> {
-        Ok(self.respond.marked(rejected))
+        Ok(self.respond.answer(rejected))
     }
 
     fn error(&self, error: BoxError) -> BoxError {
