@@ -24,8 +24,11 @@ impl Settle for Circuit {
     fn end(&self, mut ticket: Ticket, end: End<'_>, now: &Now) {
         match end {
             End::Verdict(verdict) => {
-                if !(verdict.is_success() && self.machine().is_old_news(&ticket)) {
-                    self.hear_news(&mut ticket, verdict, now);
+                let machine = self.machine();
+                let old = verdict.is_success() && machine.is_old_news(&ticket);
+                // Only here, not at the head, is it known that the body did not break off.
+                if !(old && machine.broken.is_empty()) {
+                    self.hear_news(&mut ticket, verdict, true, now);
                 }
             }
             // Also an end not known here: a slot must come back in any case.
@@ -41,19 +44,26 @@ impl Circuit {
         if verdict.is_success() && self.machine().is_old_news(ticket) {
             ticket.hear(Heard::Success);
         } else {
-            self.hear_news(ticket, verdict, now);
+            self.hear_news(ticket, verdict, false, now);
         }
         if !verdict.is_dropped() {
             ticket.head_at(|| self.machine().nanos(now));
         }
     }
 
-    /// A verdict that changes something.
+    /// A verdict that changes something, at the head or at the end.
     #[inline(never)]
-    fn hear_news(&self, ticket: &mut Ticket, verdict: &Verdict, now: &Now) {
-        if !(verdict.is_success() && self.machine().hear_success(ticket, now)) {
-            self.hear_out(ticket, verdict, now);
+    fn hear_news(&self, ticket: &mut Ticket, verdict: &Verdict, ended: bool, now: &Now) {
+        let machine = self.machine();
+        if verdict.is_success() {
+            if ended {
+                machine.body_ended(ticket);
+            }
+            if machine.hear_success(ticket, now) {
+                return;
+            }
         }
+        self.hear_out(ticket, verdict, now);
     }
 
     #[inline(never)]

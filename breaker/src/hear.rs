@@ -23,10 +23,6 @@ impl Machine {
     #[inline(always)]
     pub(crate) fn hear_success(&self, ticket: &mut Ticket, now: &Now) -> bool {
         if ticket.has_told_success() {
-            // The body did not break off.
-            if !self.broken.is_empty() {
-                self.broken.end(ticket.generation());
-            }
             return true;
         }
         let word = self.word();
@@ -44,6 +40,14 @@ impl Machine {
         tally.record_success(word.generation(), at);
         ticket.hear(Heard::Success);
         true
+    }
+
+    /// A call has ended well, so its body did not break off.
+    #[inline]
+    pub(crate) fn body_ended(&self, ticket: &Ticket) {
+        if !self.broken.is_empty() && ticket.pass() == Pass::Counted {
+            self.broken.end(ticket.generation());
+        }
     }
 
     /// The head of an admitted call has come, and its end will tell.

@@ -252,7 +252,13 @@ impl Model {
     pub(crate) fn head(&mut self, call: &mut Call, now: Instant) {
         call.head = call.head.or(Some(now - call.entered));
         if call.stay == self.stay && !matches!(call.pass, Pass::Uncounted) {
-            self.entries.push(Entry { at: now, kind: Kind::Head, dropped: false, took: None });
+            self.entries.push(Entry {
+                at: now,
+                kind: Kind::Head,
+                dropped: false,
+                broke: false,
+                took: None,
+            });
         }
     }
 
@@ -262,7 +268,17 @@ impl Model {
         call.head = call.head.or(Some(now - call.entered));
     }
 
-    pub(crate) fn hear(&mut self, call: &mut Call, verdict: &Verdict, now: Instant) {
+    /// The call has ended, with this verdict.
+    pub(crate) fn end_says(&mut self, call: &mut Call, verdict: &Verdict, now: Instant) {
+        let counted = matches!(call.pass, Pass::Counted) && call.stay == self.stay;
+        if counted && verdict.is_success() {
+            let kind = Kind::Whole;
+            self.entries.push(Entry { at: now, kind, dropped: false, broke: false, took: None });
+        }
+        self.hear(call, verdict, now);
+    }
+
+    fn hear(&mut self, call: &mut Call, verdict: &Verdict, now: Instant) {
         let dropped = verdict.is_dropped() && call.head.is_none();
         let outcome = match verdict.class() {
             Class::Success => Outcome::Success,
@@ -282,7 +298,7 @@ impl Model {
         let took = (!again).then(|| call.head.unwrap_or(now - call.entered));
         match call.pass {
             Pass::Uncounted => {}
-            Pass::Counted => self.count(outcome, dropped, took, verdict, now),
+            Pass::Counted => self.count((outcome, dropped, again), took, verdict, now),
             Pass::Probe(probe) if again => {
                 if let Some(found) = self.found.iter_mut().find(|found| found.probe == probe) {
                     found.good = false;
@@ -315,7 +331,13 @@ impl Model {
             Outcome::Success => (!slow, slow),
             Outcome::Failure | Outcome::Throttled => (false, slow),
             Outcome::Dropped => {
-                self.entries.push(Entry { at: now, kind: Kind::Nothing, dropped: true, took });
+                self.entries.push(Entry {
+                    at: now,
+                    kind: Kind::Nothing,
+                    dropped: true,
+                    broke: false,
+                    took,
+                });
                 match self.rules.drop_counts(took.unwrap_or_default()) {
                     Count::Slow => (false, true),
                     Count::Failure => (false, slow),
@@ -331,7 +353,13 @@ impl Model {
             }
         };
         if outcome != Outcome::Dropped {
-            self.entries.push(Entry { at: now, kind: Kind::Head, dropped: false, took });
+            self.entries.push(Entry {
+                at: now,
+                kind: Kind::Head,
+                dropped: false,
+                broke: false,
+                took,
+            });
         }
         let advice = verdict.retry_after();
         self.found.push(Found { probe, good, slow, advice });
@@ -368,8 +396,7 @@ impl Model {
 
     fn count(
         &mut self,
-        outcome: Outcome,
-        dropped: bool,
+        (outcome, dropped, broke): (Outcome, bool, bool),
         took: Option<Duration>,
         verdict: &Verdict,
         now: Instant,
@@ -385,7 +412,7 @@ impl Model {
                 Count::Failure => Kind::Failure,
             },
         };
-        self.entries.push(Entry { at: now, kind, dropped, took });
+        self.entries.push(Entry { at: now, kind, dropped, broke, took });
         if let Some(cause) = self.stay().reason(now) {
             self.open(cause, verdict.retry_after(), now);
         }
@@ -398,7 +425,9 @@ impl Model {
             _ => return,
         };
         match self.phase {
-            Phase::Closed | Phase::Ramping => self.count(outcome, false, None, verdict, now),
+            Phase::Closed | Phase::Ramping => {
+                self.count((outcome, false, false), None, verdict, now)
+            }
             Phase::Open if now >= self.until => {
                 self.go(Phase::HalfOpen, self.cause, now);
                 self.open(Cause::Unready, verdict.retry_after(), now);
@@ -426,7 +455,6 @@ impl Model {
         self.cause = cause;
         self.stay += 1;
         self.since = now;
-        self.counts_since = now;
         self.entries.clear();
         self.found.clear();
         self.slots.clear();
@@ -461,6 +489,10 @@ impl Model {
     pub(crate) fn update(&mut self, rules: Rules, now: Instant) {
         let same = self.rules.counts_as(&rules);
         self.rules = rules;
+        if !same {
+            // Ticks of time windows are those of the rules, not of a stay.
+            self.counts_since = now;
+        }
         if !same && self.is_counting() {
             let since = self.since;
             self.stay_in(self.phase, self.cause, now);

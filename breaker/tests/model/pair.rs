@@ -128,12 +128,12 @@ impl Pair {
             Event::End(_, verdict) => {
                 let (ticket, mut call) = self.calls.remove(place);
                 circuit.end(ticket, End::Verdict(&verdict), now);
-                model.hear(&mut call, &verdict, at);
+                model.end_says(&mut call, &verdict, at);
             }
             Event::Refund(_) => {
                 let (ticket, mut call) = self.calls.remove(place);
                 circuit.end(ticket, End::Refund, now);
-                model.hear(&mut call, &orlop_breaker::core::Verdict::NEUTRAL, at);
+                model.end_says(&mut call, &orlop_breaker::core::Verdict::NEUTRAL, at);
             }
             _ => {}
         }
@@ -156,7 +156,10 @@ impl Pair {
         prop_assert_eq!(seen.share(), share);
         if model.is_counting() {
             let stay = model.stay();
-            prop_assert_eq!(seen.consecutive_failures(), stay.failures_in_a_row());
+            prop_assert_eq!(
+                seen.consecutive_failures(),
+                stay.failures_in_a_row().max(stay.broken_in_a_row())
+            );
             prop_assert_eq!(seen.drops_in_a_row(), stay.drops_in_a_row());
             prop_assert_eq!(seen.windows(), stay.windows(now));
             let means = stay.success_rates(now);

@@ -11,6 +11,8 @@ pub(crate) struct Entry {
     pub(crate) at: Instant,
     pub(crate) kind: Kind,
     pub(crate) dropped: bool,
+    /// A failure of a body after a good head.
+    pub(crate) broke: bool,
     pub(crate) took: Option<Duration>,
 }
 
@@ -25,6 +27,8 @@ pub(crate) enum Kind {
     Nothing,
     /// The head of a response that decides nothing.
     Head,
+    /// A call that went well has ended.
+    Whole,
 }
 
 /// All of one stay, from the oldest.
@@ -52,11 +56,17 @@ impl Entry {
 impl Stay<'_> {
     pub(crate) fn failures_in_a_row(&self) -> u64 {
         let since = self.entries.iter().rev().take_while(|entry| entry.kind != Kind::Success);
-        since.filter(|entry| entry.kind == Kind::Failure).count() as u64
+        since.filter(|entry| entry.kind == Kind::Failure && !entry.broke).count() as u64
+    }
+
+    pub(crate) fn broken_in_a_row(&self) -> u64 {
+        let since = self.entries.iter().rev().take_while(|entry| entry.kind != Kind::Whole);
+        since.filter(|entry| entry.broke).count() as u64
     }
 
     pub(crate) fn drops_in_a_row(&self) -> u64 {
-        self.entries.iter().rev().take_while(|entry| entry.dropped).count() as u64
+        let heard = self.entries.iter().rev().filter(|entry| entry.kind != Kind::Whole);
+        heard.take_while(|entry| entry.dropped).count() as u64
     }
 
     /// What each window holds.
@@ -139,14 +149,13 @@ impl Stay<'_> {
     /// The reason to open after the last entry, if there is one.
     pub(crate) fn reason(&self, now: Instant) -> Option<Cause> {
         let last = self.entries.last()?;
-        let failures = self.failures_in_a_row();
+        let run = if last.broke { self.broken_in_a_row() } else { self.failures_in_a_row() };
         let consecutive = self.rules.trip.iter().filter_map(|rule| match *rule {
             Rule::Consecutive(failures) => Some(u64::from(failures)),
             _ => None,
         });
-        if last.kind == Kind::Failure && consecutive.min().is_some_and(|enough| failures >= enough)
-        {
-            return Some(Cause::ConsecutiveFailures(failures));
+        if last.kind == Kind::Failure && consecutive.min().is_some_and(|enough| run >= enough) {
+            return Some(Cause::ConsecutiveFailures(run));
         }
         let slow = self.rules.trip.iter().filter_map(Rule::slower_than).any(|s| last.is_slow(s));
         let any = last.is_bad() || self.rules.trip_on_success;
