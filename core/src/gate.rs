@@ -10,6 +10,12 @@ use tokio::time::Instant;
 /// there may be notes. [`Permit`](crate::Permit) sees to that, also when the call is dropped.
 ///
 /// All methods are required: a forwarder that forgets one loses events in silence.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not a gate",
+    label = "neither admits nor refuses calls",
+    note = "settings make a gate, and are none: `Circuit::new(settings)`, `Limit::new(calls)`",
+    note = "gates are shared handles such as `Circuit` or `Limit`, pairs of gates, and `()`, which admits all"
+)]
 pub trait Settle {
     /// What the gate must remember about one admitted call. Plain data.
     type Ticket;
@@ -54,6 +60,8 @@ pub trait Settle {
 /// ```
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not a gate for requests of type `{Req}`",
+    label = "neither admits nor refuses calls",
+    note = "settings make a gate, and are none: `Circuit::new(settings)`, `Limit::new(calls)`",
     note = "gates are shared handles such as `Circuit` or `Limit`, pairs of gates, and `()`, which admits all"
 )]
 pub trait Gate<Req: ?Sized>: Settle {

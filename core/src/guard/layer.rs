@@ -1,5 +1,5 @@
 use super::Guard;
-use crate::{AsError, CallContext, NoContext, OnHead, Typed};
+use crate::{AsError, CallContext, NoContext, OnHead, Settle, Typed};
 use std::{fmt, marker::PhantomData};
 use tower_layer::Layer;
 
@@ -38,7 +38,7 @@ pub struct GuardLayer<G, C, T, R = AsError, L = NoContext> {
     lens: L,
 }
 
-impl<G, C> GuardLayer<G, C, OnHead> {
+impl<G: Settle, C> GuardLayer<G, C, OnHead> {
     /// A gate in front of any service. The classifier says what an answer is worth: [`AnyError`](crate::AnyError), or
     /// [`by_result`](crate::by_result) with a closure.
     pub fn new(gate: G, classify: C) -> Self {
@@ -48,7 +48,7 @@ impl<G, C> GuardLayer<G, C, OnHead> {
 
 #[cfg(feature = "http")]
 #[cfg_attr(docsrs, doc(cfg(feature = "http")))]
-impl<G>
+impl<G: Settle>
     GuardLayer<G, crate::http::HttpStatus, crate::OnBodyEnd, AsError, crate::http::FromExtensions>
 {
     /// A gate in front of an HTTP service, client or server: judged by status, over at the body's end.
@@ -59,7 +59,7 @@ impl<G>
 
 #[cfg(feature = "grpc")]
 #[cfg_attr(docsrs, doc(cfg(feature = "grpc")))]
-impl<G>
+impl<G: Settle>
     GuardLayer<G, crate::grpc::GrpcStatus, crate::OnBodyEnd, AsError, crate::http::FromExtensions>
 {
     /// A gate in front of a gRPC service, client or server: judged by the status in head or trailers, over at the
