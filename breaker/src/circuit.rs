@@ -9,7 +9,7 @@ use crate::{
     word::Phase,
 };
 use fastrand::Rng;
-use orlop_core::{Gate, Handle, Kind, Now, Permit, Rejected, Striped};
+use orlop_core::{CoarseClock, Gate, Handle, Kind, Now, Permit, Rejected, Striped};
 use std::{
     fmt,
     sync::{
@@ -60,6 +60,7 @@ pub(crate) struct Plan {
     seed: Option<u64>,
     /// One of many: small, rather than good with many threads at once.
     many: bool,
+    coarse: Option<CoarseClock>,
     #[cfg(feature = "metrics")]
     pub(crate) meters: Option<Arc<crate::metrics::Meters>>,
 }
@@ -97,6 +98,15 @@ impl Circuit {
         Self::planned(self.settings(), plan)
     }
 
+    /// A circuit of its own with the same settings that reads this clock instead of the real one, as long as somebody
+    /// advances it: cheaper for windows of time and slow calls, and late by the clock's resolution. Refusals' times are as
+    /// coarse.
+    #[must_use]
+    pub fn coarse(&self, clock: &CoarseClock) -> Self {
+        let plan = Plan { coarse: Some(clock.clone()), ..self.plan() };
+        Self::planned(self.settings(), plan)
+    }
+
     /// A circuit of its own with the same settings, name and observer: closed, with nothing counted.
     #[must_use]
     pub fn fresh(&self) -> Self {
@@ -108,7 +118,7 @@ impl Circuit {
         let rng = plan.seed.map_or_else(Rng::new, Rng::with_seed);
         let many = plan.many;
         let shared = Shared {
-            machine: Machine::new(settings, rng, !many),
+            machine: Machine::new(settings, rng, !many, plan.coarse.clone()),
             plan,
             listeners: Listeners::default(),
             refused: Refusals::default(),

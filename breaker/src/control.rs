@@ -158,6 +158,10 @@ impl Control {
         }
         let step = rare.news.pop_front();
         rare.telling = step.is_some();
+        if step.is_none() {
+            // It was needed for a moment, and an open circuit may stay one for long.
+            rare.news = VecDeque::new();
+        }
         step
     }
 

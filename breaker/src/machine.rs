@@ -14,7 +14,7 @@ use crate::{
     word::{Phase, Word},
 };
 use fastrand::Rng;
-use orlop_core::{Again, Now, STRIPES};
+use orlop_core::{Again, CoarseClock, Now, STRIPES};
 use std::{
     sync::{Arc, OnceLock},
     task::Waker,
@@ -31,6 +31,8 @@ use tokio::time::Instant;
 #[derive(Debug)]
 pub(crate) struct Machine {
     base: Instant,
+    /// A clock to read instead of the real one, and how long before `base` it was made.
+    coarse: Option<(CoarseClock, u64)>,
     /// A [`Word`]. Written only with `control` held.
     word: AtomicU64,
     pub(crate) failures: Run,
@@ -73,11 +75,22 @@ pub(crate) struct Owed {
 
 impl Machine {
     /// `shared` by few threads, or by so many that windows of time are striped.
-    pub(crate) fn new(settings: Arc<Settings>, rng: Rng, striped: bool) -> Self {
+    pub(crate) fn new(
+        settings: Arc<Settings>,
+        rng: Rng,
+        striped: bool,
+        coarse: Option<CoarseClock>,
+    ) -> Self {
+        let base = Instant::now();
+        let coarse = coarse.map(|clock| {
+            let ahead = base.saturating_duration_since(clock.base());
+            (clock, crate::open_time::nanos(ahead))
+        });
         let control = Control::new(settings, rng);
         let stripes = if striped { STRIPES } else { 1 };
         Self {
-            base: Instant::now(),
+            base,
+            coarse,
             word: AtomicU64::new(control.word().0),
             failures: Run::new(control.generation),
             drops: Run::new(control.generation),
@@ -301,6 +314,11 @@ impl Machine {
 
     #[inline]
     pub(crate) fn nanos(&self, now: &Now) -> u64 {
+        if let Some((clock, ahead)) = &self.coarse
+            && let Some(nanos) = clock.nanos()
+        {
+            return nanos.saturating_sub(*ahead);
+        }
         now.nanos_since(self.base)
     }
 

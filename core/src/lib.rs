@@ -48,6 +48,7 @@
 mod call;
 pub mod cause;
 mod classify;
+mod coarse;
 mod endpoint;
 mod gate;
 #[cfg(feature = "grpc")]
@@ -76,6 +77,7 @@ pub use self::{
     classify::{
         AnyError, AtEnd, BodyEnd, ByResult, Classify, Head, Outcome, by_result, local_verdict,
     },
+    coarse::{CoarseClock, Ticker},
     endpoint::{Addr, Builder as EndpointBuilder, Endpoint, EndpointId, Health, Update},
     gate::{Again, End, Gate, Note, Settle},
     guard::{Flight, Guard, GuardLayer, ResponseFuture},

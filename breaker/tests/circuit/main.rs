@@ -2,6 +2,7 @@
 #![cfg(not(orlop_loom))]
 #![allow(missing_docs)]
 
+mod coarse;
 mod consecutive;
 mod force;
 mod guard;
