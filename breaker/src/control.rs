@@ -10,7 +10,7 @@ use crate::{
 };
 use fastrand::Rng;
 use orlop_core::Verdict;
-use std::{collections::VecDeque, sync::Arc, task::Waker, time::Duration};
+use std::{sync::Arc, task::Waker, time::Duration};
 
 /// Times are nanoseconds since the machine was made.
 #[derive(Debug)]
@@ -47,16 +47,16 @@ struct Rare {
     probes: Vec<Probe>,
     next_probe: u32,
     /// Ramping: calls that asked to pass.
-    arrivals: u64,
+    arrivals: u32,
     /// Set when a function must be asked how long the circuit stays open.
-    opening: Option<Opening>,
+    opening: Option<Box<Opening>>,
     /// Transitions nobody has been told of yet.
-    news: VecDeque<Step>,
+    news: Vec<Step>,
     /// Somebody is telling them.
     telling: bool,
     waiting: Vec<Waker>,
-    /// To be woken when the lock is gone.
-    woken: Vec<Waker>,
+    /// They are to be woken when the lock is gone.
+    wake: bool,
 }
 
 #[derive(Debug)]
@@ -145,7 +145,12 @@ impl Control {
             None => (Vec::new(), None, false),
             Some(rare) => {
                 let news = !rare.news.is_empty() && !rare.telling;
-                (std::mem::take(&mut rare.woken), rare.opening.take(), news)
+                let woken = if std::mem::take(&mut rare.wake) {
+                    std::mem::take(&mut rare.waiting)
+                } else {
+                    Vec::new()
+                };
+                (woken, rare.opening.take().map(|opening| *opening), news)
             }
         }
     }
@@ -156,11 +161,11 @@ impl Control {
         if first && rare.telling {
             return None;
         }
-        let step = rare.news.pop_front();
+        let step = (!rare.news.is_empty()).then(|| rare.news.remove(0));
         rare.telling = step.is_some();
         if step.is_none() {
             // It was needed for a moment, and an open circuit may stay one for long.
-            rare.news = VecDeque::new();
+            rare.news = Vec::new();
         }
         step
     }
@@ -277,8 +282,9 @@ impl Control {
     pub(crate) fn passes(&mut self, now: u64) -> bool {
         let stride = self.stride(now);
         let arrivals = &mut self.rare().arrivals;
-        *arrivals += 1;
-        (*arrivals - 1) % stride == 0
+        let turn = u64::from(*arrivals) % stride;
+        *arrivals = arrivals.wrapping_add(1);
+        turn == 0
     }
 
     /// When the share grows next.
@@ -302,8 +308,8 @@ impl Control {
     }
 
     fn wake_all(&mut self) {
-        if let Some(Rare { waiting, woken, .. }) = self.rare.as_deref_mut() {
-            woken.append(waiting);
+        if let Some(rare) = self.rare.as_deref_mut() {
+            rare.wake = true;
         }
     }
 
@@ -319,7 +325,10 @@ impl Control {
         self.until = time.map_or(Self::UNKNOWN, |time| now.saturating_add(time));
         let opening = match time {
             Some(_) => None,
-            None => Some(Opening { reopenings: self.openings - 1, cause, retry_after: advice }),
+            None => {
+                let reopenings = self.openings - 1;
+                Some(Box::new(Opening { reopenings, cause, retry_after: advice }))
+            }
         };
         self.rare().opening = opening;
         self.go(Phase::Open, Some(cause), now);
@@ -431,7 +440,7 @@ impl Control {
             let until = (to == Place::Phase(Phase::Open) && known).then_some(self.until);
             let (cause, generation) = (self.cause, self.generation);
             let step = Step { in_shadow, from, to, cause, generation, at: now, until };
-            self.rare().news.push_back(step);
+            self.rare().news.push(step);
         }
     }
 }
