@@ -21,7 +21,7 @@ use std::{fmt, mem::ManuallyDrop};
 pub struct Permit<G: Settle> {
     /// Both are there for as long as the permit is: they leave only with it, in [`into_parts`](Permit::into_parts) and in
     /// `drop`. An `Option` would have to be asked, and emptied, on the way of every healthy call: see
-    /// `docs/decisions/005-a-permit-without-an-option.md`.
+    /// `docs/decisions/005-two-unsafe-blocks-in-the-permit.md`.
     gate: ManuallyDrop<G>,
     ticket: ManuallyDrop<G::Ticket>,
 }
