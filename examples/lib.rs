@@ -8,6 +8,7 @@
 //! | `reqwest_middleware` | a circuit for each host, as a middleware of a reqwest client |
 //! | `tonic_grpc` | a gRPC server that refuses with UNAVAILABLE, a gRPC client behind a circuit |
 //! | `plain_function` | a circuit and a limit around an async function, without tower |
+//! | `migrating` | the defaults of other circuit breakers in settings of ours, and when they open |
 //! | `opentelemetry` | calls as spans, clients as metrics, with exporters in memory |
 //! | `before_and_after_layers` | a stack of tower's layers, and the same with orlop's |
 //! | `before_and_after_balance_list` | tonic's `balance_list`, and a client in its place |

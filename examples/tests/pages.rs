@@ -39,6 +39,25 @@ fn the_page_about_before_and_after_shows_the_examples() {
 }
 
 #[test]
+fn the_page_about_migrating_shows_the_example() {
+    let example = include_str!("../examples/migrating.rs");
+    for block in shown(include_str!("../../docs/migrating-to-orlop-breaker.md")) {
+        assert!(stands_in(block, example), "not in the example as it is shown:\n{block}");
+    }
+}
+
+#[test]
+fn the_readme_of_the_breaker_shows_a_doc_test() {
+    let docs = include_str!("../../breaker/src/lib.rs").lines();
+    let docs = docs.filter_map(|line| line.strip_prefix("//!")).map(str::trim);
+    // Without what a doc test hides.
+    let docs: Vec<_> = docs.filter(|line| !line.starts_with("# ")).collect();
+    for block in shown(include_str!("../../breaker/README.md")) {
+        assert!(stands_in(block, &docs.join("\n")), "not in the docs as it is shown:\n{block}");
+    }
+}
+
+#[test]
 fn the_index_names_every_example() {
     let index = include_str!("../lib.rs");
     let dir = concat!(env!("CARGO_MANIFEST_DIR"), "/examples");
