@@ -263,8 +263,10 @@ impl From<&OpenTime> for FileOpen {
 
 impl Default for File {
     fn default() -> Self {
-        // Either form of it may be given.
-        Self { successes: None, recovery: None, ..Settings::default().into() }
+        let mut file = Self::from(Settings::default());
+        // Given in neither form, so that either may be.
+        (file.successes, file.recovery) = (None, None);
+        file
     }
 }
 
