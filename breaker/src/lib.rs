@@ -267,8 +267,8 @@
 //! # What is shared
 //!
 //! The value that you constructed. Clones of a [`Circuit`] are one circuit, and so are all services that layers with it
-//! make, once for each route if you like. [`named`](Circuit::named), [`observed`](Circuit::observed) and
-//! [`seeded`](Circuit::seeded) make *another* circuit with the same settings: call them before you share it.
+//! make, once for each route if you like. [`named`](Circuit::named), [`observed`](Circuit::observed),
+//! [`seeded`](Circuit::seeded) and [`coarse`](Circuit::coarse) make *another* circuit with the same settings: call them before you share it.
 //! [`fresh`](Circuit::fresh) makes another with the same name and observer, too. [`Circuits`] hold one for each key and are shared
 //! the same way; keys that find no room share one overflow circuit.
 //!
@@ -295,6 +295,8 @@
 //! * in a window of time: reads the clock, and writes one line of its thread's stripe;
 //! * in a mean over calls: one exchange on a shared line;
 //! * with a rule of slow calls, or with [`Dropped::failure`]: reads the clock once more, on entering.
+//!
+//! Where reading the clock is dear, [`coarse`](Circuit::coarse) reads one that a task advances: a load, and a millisecond late.
 //!
 //! A failure sums what its rules look at: for a window of time, all buckets of all 8 stripes. Transitions, half-open, ramps and
 //! [`snapshot`](Circuit::snapshot) take a mutex. A refusal while open is two loads, a clock read, a counter on a line of the
