@@ -7,7 +7,7 @@ use std::{
     ops::Deref,
     sync::{
         Arc, OnceLock, Weak,
-        atomic::{AtomicUsize, Ordering::Relaxed},
+        atomic::{AtomicU64, AtomicUsize, Ordering::Relaxed},
     },
 };
 
@@ -17,25 +17,55 @@ pub const STRIPES: usize = 8;
 /// The stripe of the calling thread, below [`STRIPES`].
 ///
 /// For counters that all threads write: with one for each stripe, on a cache line of its own, threads do not wait for
-/// each other. Threads take stripes in turn, in the order in which they first ask.
+/// each other. As long as there are no more threads that ask than stripes, each has one to itself: a thread takes the lowest
+/// number that is free, and gives it back when it ends.
 #[inline]
 pub fn stripe() -> usize {
     const NONE: usize = usize::MAX;
+    // Without a destructor, so that reading it is one load. The number's end is `Number`'s business.
     thread_local!(static STRIPE: Cell<usize> = const { Cell::new(NONE) });
     STRIPE.with(|stripe| {
         if stripe.get() == NONE {
-            first(stripe);
+            stripe.set(Number::of_this_thread() % STRIPES);
         }
         stripe.get()
     })
 }
 
-#[cold]
-#[inline(never)]
-fn first(stripe: &Cell<usize>) {
-    static NEXT: AtomicUsize = AtomicUsize::new(0);
-    // Relaxed: any number will do.
-    stripe.set(NEXT.fetch_add(1, Relaxed) % STRIPES);
+/// The number of a thread, taken until the thread ends.
+struct Number(usize);
+
+/// A bit for each number that is taken. Relaxed: any number will do, and a read-modify-write alone keeps it from two threads.
+static TAKEN: AtomicU64 = AtomicU64::new(0);
+
+impl Number {
+    #[cold]
+    #[inline(never)]
+    fn of_this_thread() -> usize {
+        thread_local!(static NUMBER: Number = Number::take());
+        // A thread that is ending may have lost its own; then it shares one for what is left.
+        NUMBER.try_with(|number| number.0).unwrap_or_default()
+    }
+
+    fn take() -> Self {
+        let lowest = |taken: u64| (taken != u64::MAX).then(|| taken | (taken + 1));
+        match TAKEN.fetch_update(Relaxed, Relaxed, lowest) {
+            Ok(taken) => Self(taken.trailing_ones() as usize),
+            // More than 64 threads: they share stripes anyway.
+            Err(_) => {
+                static NEXT: AtomicUsize = AtomicUsize::new(64);
+                Self(NEXT.fetch_add(1, Relaxed).max(64))
+            }
+        }
+    }
+}
+
+impl Drop for Number {
+    fn drop(&mut self) {
+        if self.0 < 64 {
+            TAKEN.fetch_and(!(1 << self.0), Relaxed);
+        }
+    }
 }
 
 /// An `Arc` with a reference count for each stripe, so that handles taken and dropped on several threads do not pass one
@@ -256,6 +286,25 @@ mod tests {
         });
         assert_eq!(here.stripe.number, stripe());
         assert_eq!(owner.stripe.number, OWNERS);
+    }
+
+    #[test]
+    fn few_threads_at_a_time_have_a_stripe_each_however_many_there_were() {
+        // Other tests' threads hold numbers, too, so only this is certain: two that live at once differ while few do.
+        for _ in 0..50 {
+            let barrier = std::sync::Barrier::new(2);
+            let both = thread::scope(|scope| {
+                let ask = || {
+                    let number = Number::of_this_thread();
+                    barrier.wait();
+                    number
+                };
+                let (one, other) = (scope.spawn(ask), scope.spawn(ask));
+                (one.join().unwrap(), other.join().unwrap())
+            });
+            assert_ne!(both.0, both.1);
+            assert!(both.0.max(both.1) < 64, "numbers come back: {both:?}");
+        }
     }
 
     #[test]
