@@ -58,6 +58,8 @@
 //!   half-open. Where it has none, as in gRPC, the end does; if nobody reads to the end, the call is neutral.
 //! * **Slow** is strictly longer than the rule says, up to the head, without the wait in a queue further out. Only a rule
 //!   of slow calls makes it matter.
+//! * **Readiness** fails before there is a request, so [keyed](Circuits) circuits, which know no key yet, do not hear of it:
+//!   give them a service that connects in its call.
 //! * **Which call trips.** A failure, a slow call to rules of slow calls, a drop to the row of drops; a success only with
 //!   [`trip_on_success`](Settings::trip_on_success).
 //! * **Late results.** Each stay in a state has a *generation*. A result counts in the generation in which its call began, or
@@ -263,6 +265,12 @@
 //!   [`release`](Circuit::release).
 //! * **Where to put it.** Inside of retries, so that each attempt asks; outside of what connects, so that failed connects
 //!   count; one for each endpoint where there is a balancer, which then passes over the one that is down.
+//!
+//! # Where libraries disagree
+//!
+//! On whether a success may open, what a hung probe does, what dropped calls count as, and more. What others do, what this
+//! crate does, and the setting for the other way: `docs/migrating-to-orlop-breaker.md` in the repository, which also has the
+//! settings of Hystrix, resilience4j, failsafe, tower-resilience and others in those of this crate.
 //!
 //! # What is shared
 //!
