@@ -202,12 +202,13 @@ impl Circuit {
         self.change(Control::release);
     }
 
-    /// Admits every call, counting none, until released. Calls in flight count nowhere. (Hystrix calls this forced closed.)
+    /// Admits every call, counting none, until released. Calls in flight count nowhere.
     pub fn disable(&self) {
         self.change(|control, at| control.force(Phase::Disabled, at));
     }
 
     /// Goes on computing, from closed with nothing counted, and refuses nothing, until released: to see what settings would do.
+    /// (Hystrix's forced closed.)
     /// [`Snapshot::in_shadow`] says where the circuit would stand, and [`Snapshot::would_have_refused`] counts; transitions
     /// that only the shadow makes say so.
     pub fn shadow(&self) {

@@ -324,8 +324,8 @@
 //! * [`Circuit::snapshot`]: where it stands and why, since when and until when, and all that is counted.
 //! * [`Cause`] says why, in words: "11 of 20 calls failed".
 //!
-//! With the `tracing` feature each transition is an event at info, with the fields `circuit`, `from`, `to`, `cause`, `open_time`
-//! and `generation`.
+//! With the `tracing` feature each transition is an event at info, with the fields `circuit`, `shadow`, `from`, `to`, `cause`,
+//! `open_time` and `generation`.
 //!
 //! With the `metrics` feature, for what has a name; registered when the name is given, with the recorder current then:
 //!

@@ -160,7 +160,7 @@ impl Window {
     /// 10 buckets: 1 s resolution on a window of 10 s.
     pub(crate) const BUCKETS: NonZeroU8 = NonZeroU8::new(10).unwrap();
 
-    /// The last so many calls. One byte a call.
+    /// The last so many calls. 4 bytes a call.
     pub const fn last(calls: NonZeroU16) -> Self {
         Self(Span::Calls(calls))
     }

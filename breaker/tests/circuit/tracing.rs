@@ -52,6 +52,7 @@ async fn transitions_are_logged_at_info() {
     assert_eq!(*level, Level::INFO);
     for part in [
         "circuit=\"playback\"",
+        "shadow=false",
         "from=\"closed\"",
         "to=\"open\"",
         "cause=2 consecutive failures",
