@@ -4,6 +4,7 @@
 
 mod coarse;
 mod consecutive;
+mod contract;
 mod force;
 mod guard;
 mod half_open;
