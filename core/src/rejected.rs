@@ -17,7 +17,7 @@ use std::{error::Error, fmt, sync::Arc, time::Duration};
 /// let error: BoxError = rejected.into();
 /// assert_eq!(Rejected::find(&*error).map(Rejected::kind), Some(Kind::Circuit));
 /// ```
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct Rejected {
     kind: Kind,
     name: Option<Arc<str>>,
@@ -170,6 +170,17 @@ impl fmt::Display for Rejected {
             write!(f, ", retry after {wait:?}")?;
         }
         Ok(())
+    }
+}
+
+impl fmt::Debug for Rejected {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Rejected")
+            .field("kind", &self.kind)
+            .field("name", &self.name)
+            .field("retry_after", &self.retry_after())
+            .field("attempt", &self.attempt)
+            .finish()
     }
 }
 

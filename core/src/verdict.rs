@@ -1,6 +1,6 @@
 //! How a call went, in the few words that every policy needs.
 
-use std::time::Duration;
+use std::{fmt, time::Duration};
 
 /// What a call's end says about the other side.
 ///
@@ -10,14 +10,14 @@ use std::time::Duration;
 ///
 /// ```
 /// use orlop_core::{Class, Sent, Verdict};
-/// use std::time::Duration;
+/// use std::{fmt, time::Duration};
 ///
 /// let verdict = Verdict::THROTTLED.with_retry_after(Duration::from_secs(2));
 /// assert_eq!(verdict.class(), Class::Throttled);
 /// assert_eq!(verdict.sent(), Sent::Yes);
 /// assert_eq!(verdict.retry_after(), Some(Duration::from_secs(2)));
 /// ```
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, PartialEq, Eq)]
 pub struct Verdict {
     class: Class,
     origin: Origin,
@@ -178,5 +178,19 @@ impl Verdict {
     /// Whether it counts as failure.
     pub const fn is_failure(&self) -> bool {
         matches!(self.class, Class::Failure)
+    }
+}
+
+impl fmt::Debug for Verdict {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Verdict")
+            .field("class", &self.class)
+            .field("origin", &self.origin)
+            .field("sent", &self.sent)
+            .field("dropped", &self.dropped)
+            .field("may_retry", &self.may_retry())
+            .field("gateway", &self.gateway)
+            .field("retry_after", &self.retry_after())
+            .finish()
     }
 }
