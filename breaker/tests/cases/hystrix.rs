@@ -22,7 +22,7 @@ fn watching() -> Circuit {
 /// Percent of failures, as Hystrix truncates it.
 fn percent(circuit: &Circuit) -> u64 {
     let (calls, failures, _) = seen(circuit);
-    if calls == 0 { 0 } else { failures * 100 / calls }
+    (failures * 100).checked_div(calls).unwrap_or(0)
 }
 
 #[tokio::test(start_paused = true)]

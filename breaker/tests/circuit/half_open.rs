@@ -1,6 +1,6 @@
-use crate::support::{PROBE_TIMEOUT, calls, consecutive, end, ms, pass, probing, secs};
+use crate::support::{PROBE_TIMEOUT, calls, consecutive, end, ms, n, pass, probing, secs};
 use orlop_breaker::{
-    Cause, Circuit, Counts, State,
+    Cause, Circuit, Counts, Recovery, State,
     core::{Note, Now, Permit, Verdict},
 };
 use std::num::NonZeroU16;
@@ -76,15 +76,23 @@ async fn so_many_successes_close_and_any_failure_opens() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_probe_in_flight_that_succeeds_third_closes() {
-    // gobreaker: S S, a third in flight. Unlike there a fourth may enter: what has succeeded frees its slot.
+async fn no_more_probes_are_in_flight_than_the_decision_still_needs() {
+    // gobreaker: S S, a third in flight; a fourth is refused.
     let circuit = Circuit::new(probing(3, 3));
     half_open(&circuit).await;
     assert_eq!(calls(&circuit, "SS"), "SS");
     let third = circuit.try_enter().unwrap();
     assert_eq!(circuit.snapshot().probe_results().calls, 2);
+    assert!(circuit.try_enter().is_err());
     end(third, 'S');
     assert_eq!(circuit.state(), State::Closed);
+    // A failure that recovery forgives leaves the rest needed.
+    let recovery = Recovery::successes_of(n(2), n(3));
+    let circuit = Circuit::new(probing(3, 1).recovery(recovery));
+    half_open(&circuit).await;
+    assert_eq!(calls(&circuit, "F"), "F");
+    let _two = [circuit.try_enter().unwrap(), circuit.try_enter().unwrap()];
+    assert!(circuit.try_enter().is_err());
 }
 
 #[tokio::test(start_paused = true)]
@@ -193,12 +201,11 @@ async fn a_probe_whose_head_does_not_decide_is_judged_at_its_end() {
 #[tokio::test(start_paused = true)]
 async fn a_body_that_fails_after_a_good_head_is_one_failure_more() {
     let circuit = Circuit::new(consecutive(2));
-    for expected in [State::Closed, State::Closed] {
+    for expected in [State::Closed, State::Open] {
         let mut permit = circuit.try_enter().unwrap();
         permit.note(Note::Head(Some(&Verdict::SUCCESS)), &Now::lazy());
         permit.settle(Verdict::BROKEN);
-        assert_eq!(circuit.state(), expected);
-        assert_eq!(circuit.snapshot().consecutive_failures(), 1, "its head ended the run");
+        assert_eq!(circuit.state(), expected, "no good head ends a row of broken bodies");
     }
     // As a probe of a round not yet decided.
     let circuit = Circuit::new(probing(1, 2));
@@ -217,6 +224,22 @@ async fn a_suspended_machine_wakes_to_one_probe_not_a_burst() {
     pass(secs(600)).await;
     let admitted: Vec<_> = (0..100).filter_map(|_| circuit.try_enter().ok()).collect();
     assert_eq!(admitted.len(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_update_of_the_recovery_decides_with_the_next_result() {
+    let circuit = Circuit::new(probing(1, 5));
+    half_open(&circuit).await;
+    assert_eq!(calls(&circuit, "SS"), "SS");
+    circuit.update(probing(1, 2));
+    assert_eq!(circuit.state(), State::HalfOpen, "an update alone decides nothing");
+    assert_eq!(calls(&circuit, "S"), "S");
+    assert_eq!(circuit.state(), State::Closed);
+}
+
+#[test]
+fn a_needed_number_above_all_counts_as_all() {
+    assert_eq!(Recovery::successes_of(n(7), n(3)), Recovery::successes(n(3)));
 }
 
 #[tokio::test(start_paused = true)]

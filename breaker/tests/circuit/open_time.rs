@@ -1,9 +1,13 @@
-use crate::support::{calls, consecutive, ms, pass, secs};
+use crate::support::{calls, consecutive, ms, n, pass, secs};
 use orlop_breaker::{
-    Circuit, OpenTime, State,
-    core::{Kind, Verdict},
+    Cause, Circuit, Counts, OpenTime, Recovery, State,
+    core::{Kind, Ratio, Verdict},
 };
-use std::time::Duration;
+use std::{
+    num::NonZeroU16,
+    sync::{Arc, Mutex},
+    time::Duration,
+};
 
 #[tokio::test(start_paused = true)]
 async fn a_refusal_says_who_and_how_long() {
@@ -83,4 +87,86 @@ async fn a_throttled_probe_waits_as_it_was_told() {
     let verdict = Verdict::THROTTLED.with_retry_after(secs(12));
     circuit.try_enter().unwrap().settle(verdict);
     assert_eq!(circuit.try_enter().unwrap_err().retry_after(), Some(secs(12)));
+}
+
+fn advice(circuit: &Circuit, seconds: u64) -> Option<Duration> {
+    let verdict = Verdict::FAILURE.with_retry_after(secs(seconds));
+    circuit.try_enter().unwrap().settle(verdict);
+    circuit.try_enter().unwrap_err().retry_after()
+}
+
+#[tokio::test(start_paused = true)]
+async fn advised_is_the_advice_as_it_is_within_its_clamp() {
+    let settings = consecutive(1).open(OpenTime::advised(secs(5))).max_retry_after(secs(30));
+    for (seconds, open) in [(1, 1), (5, 5), (20, 20), (1_000_000, 30), (0, 0)] {
+        let circuit = Circuit::new(settings.clone());
+        if open == 0 {
+            let verdict = Verdict::FAILURE.with_retry_after(Duration::ZERO);
+            circuit.try_enter().unwrap().settle(verdict);
+            assert_eq!(calls(&circuit, "S"), "S", "come back at once: the next call is a probe");
+        } else {
+            assert_eq!(advice(&circuit, seconds), Some(secs(open)));
+        }
+    }
+    let circuit = Circuit::new(settings.clone());
+    calls(&circuit, "F");
+    let without = circuit.try_enter().unwrap_err().retry_after();
+    assert_eq!(without, Some(secs(5)), "where nobody advises");
+    let circuit = Circuit::new(settings.max_retry_after(Duration::ZERO));
+    assert_eq!(advice(&circuit, 20), Some(secs(5)), "where advice is ignored");
+}
+
+#[tokio::test(start_paused = true)]
+async fn advice_only_lengthens_other_times() {
+    let exponential = consecutive(1).open(OpenTime::exponential(secs(8), secs(64)));
+    assert_eq!(advice(&Circuit::new(exponential.clone()), 20), Some(secs(20)));
+    let short = advice(&Circuit::new(exponential), 1).unwrap();
+    assert!(short >= secs(4) && short <= secs(8), "{short:?}");
+    let ignoring = consecutive(1).max_retry_after(Duration::ZERO);
+    assert_eq!(advice(&Circuit::new(ignoring), 20), Some(secs(5)));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_function_sees_the_opening_and_has_the_last_word() {
+    let seen = Arc::new(Mutex::new(Vec::new()));
+    let into = Arc::clone(&seen);
+    let open = OpenTime::by(move |opening| {
+        into.lock().unwrap().push((opening.reopenings(), opening.cause(), opening.retry_after()));
+        secs(2)
+    });
+    let circuit = Circuit::new(consecutive(2).open(open).max_retry_after(secs(30)));
+    calls(&circuit, "F");
+    assert_eq!(advice(&circuit, 1_000), Some(secs(2)), "though it was asked for more");
+    pass(secs(2)).await;
+    calls(&circuit, "F");
+    let one = Counts { calls: 1, failures: 1, slow: 0 };
+    let expected =
+        [(0, Cause::ConsecutiveFailures(2), Some(secs(30))), (1, Cause::ProbesFailed(one), None)];
+    assert_eq!(*seen.lock().unwrap(), expected);
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_longest_advice_of_the_probes_counts() {
+    let recovery = Recovery::failure_rate(Ratio::HALF, n(3));
+    let settings = consecutive(1).probes(const { NonZeroU16::new(3).unwrap() }).recovery(recovery);
+    let circuit = Circuit::new(settings);
+    calls(&circuit, "F");
+    pass(secs(5)).await;
+    for seconds in [20, 40, 10] {
+        let verdict = Verdict::THROTTLED.with_retry_after(secs(seconds));
+        circuit.try_enter().unwrap().settle(verdict);
+    }
+    assert_eq!(circuit.try_enter().unwrap_err().retry_after(), Some(secs(40)));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_time_that_never_ends_is_no_overflow() {
+    let circuit = Circuit::new(consecutive(1).open(OpenTime::fixed(Duration::MAX)));
+    calls(&circuit, "F");
+    pass(secs(1_000_000_000)).await;
+    assert_eq!(calls(&circuit, "S"), "x");
+    let circuit = Circuit::new(consecutive(1).open(OpenTime::by(|_| Duration::MAX)));
+    calls(&circuit, "F");
+    pass(secs(1_000_000_000)).await;
+    assert_eq!(calls(&circuit, "S"), "x");
 }

@@ -1,5 +1,6 @@
 use crate::support::{calls, last, ms, n, pass, plain, rate, secs, within};
-use orlop_breaker::{Cause, Circuit, Counts, State, Trip, core::Ratio};
+use orlop_breaker::{Cause, Circuit, Counts, Ewma, State, Trip, core::Ratio};
+use std::num::NonZeroU16;
 
 fn counts(calls: u64, failures: u64) -> Counts {
     Counts { calls, failures, slow: 0 }
@@ -7,7 +8,7 @@ fn counts(calls: u64, failures: u64) -> Counts {
 
 #[tokio::test(start_paused = true)]
 async fn the_threshold_itself_opens() {
-    // Hystrix: volume 1, threshold 50 %.
+    // Hystrix, threshold 50 %.
     let half = || Circuit::new(rate(50, 8, within(secs(10))));
     let circuit = half();
     assert_eq!(calls(&circuit, "SSFSFSFF S"), "SSFSFSFFx", "4 of 8");
@@ -161,4 +162,70 @@ async fn recovery_clears_the_window() {
     assert_eq!(circuit.snapshot().windows(), [counts(0, 0)], "a fresh start");
     assert_eq!(calls(&circuit, "F"), "F");
     assert_eq!(circuit.state(), State::Closed, "the old failures no longer count");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_number_of_failures_opens_whatever_their_share() {
+    let failures = |window| plain(Trip::failures(n(3), window));
+    let circuit = Circuit::new(failures(within(secs(10))));
+    calls(&circuit, &"S".repeat(1_000));
+    assert_eq!(calls(&circuit, "F S T S F S"), "FSTSFx", "a throttled call counts as a failure");
+    assert_eq!(circuit.snapshot().cause(), Some(Cause::Failures(counts(1_005, 3))));
+    let circuit = Circuit::new(failures(within(secs(10))));
+    assert_eq!(calls(&circuit, "FF"), "FF");
+    pass(secs(10)).await;
+    assert_eq!(calls(&circuit, "FF"), "FF");
+    assert_eq!(circuit.state(), State::Closed, "the first two have left");
+    let circuit = Circuit::new(failures(last(4)));
+    assert_eq!(calls(&circuit, "FFSSF"), "FFSSF");
+    assert_eq!(circuit.state(), State::Closed, "two of the last four");
+    assert_eq!(calls(&circuit, "FF S"), "FFx");
+}
+
+#[tokio::test(start_paused = true)]
+async fn more_failures_than_a_window_holds_never_open() {
+    let circuit = Circuit::new(plain(Trip::failures(n(5), last(4))));
+    let script = "F".repeat(100);
+    assert_eq!(calls(&circuit, &script), script);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_mean_success_rate_opens_below_what_is_required() {
+    let required = |percent, over| {
+        Circuit::new(plain(Trip::success_rate(Ratio::percent(percent), n(4), over)))
+    };
+    let mean = Ewma::last(const { NonZeroU16::new(4).unwrap() });
+    let circuit = required(50, mean);
+    assert_eq!(calls(&circuit, "FFF"), "FFF");
+    assert_eq!(circuit.state(), State::Closed, "three are too few");
+    assert_eq!(calls(&circuit, "F S"), "Fx");
+    assert_eq!(circuit.snapshot().cause(), Some(Cause::SuccessRate(0.0)));
+    assert!(circuit.snapshot().success_rates().is_empty(), "an open circuit counts nothing");
+    // By time, calls of one instant weigh alike: 2 of 4 are 50 %, which is not below.
+    let over_10_s = Ewma::within(secs(10)).unwrap();
+    let circuit = required(50, over_10_s);
+    assert_eq!(calls(&circuit, "SSFF"), "SSFF");
+    assert_eq!(circuit.snapshot().success_rates(), [0.5]);
+    assert_eq!(calls(&circuit, "F S"), "Fx");
+    assert_eq!(circuit.snapshot().cause(), Some(Cause::SuccessRate(0.4)));
+    // A rate of 100 % opens with the first failure, of 0 % never.
+    assert_eq!(calls(&required(100, mean), "SSSSSS F S"), "SSSSSSFx");
+    let script = "F".repeat(100);
+    assert_eq!(calls(&required(0, mean), &script), script);
+}
+
+#[tokio::test(start_paused = true)]
+async fn rules_are_put_together_with_or() {
+    let rules = Trip::consecutive_failures(n(9))
+        .or(Trip::failures(n(3), last(10)))
+        .or(Trip::failure_rate(Ratio::HALF, n(4), last(10)));
+    let circuit = Circuit::new(plain(rules.clone()));
+    assert_eq!(calls(&circuit, "SSSSSSS FFF S"), "SSSSSSSFFFx");
+    assert_eq!(circuit.snapshot().cause(), Some(Cause::Failures(counts(10, 3))));
+    let listed = [
+        Trip::consecutive_failures(n(9)),
+        Trip::failures(n(3), last(10)),
+        Trip::failure_rate(Ratio::HALF, n(4), last(10)),
+    ];
+    assert_eq!(plain(rules), plain(listed));
 }

@@ -1,4 +1,4 @@
-use crate::support::{PROBE_TIMEOUT, calls, consecutive, pass, secs};
+use crate::support::{PROBE_TIMEOUT, calls, consecutive, ms, pass, secs};
 use orlop_breaker::{
     Circuit,
     core::{Again, Gate, Now, Rejected},
@@ -34,8 +34,51 @@ async fn an_open_circuit_names_the_time_to_ask_again() {
     assert_eq!(wake(&circuit, Waker::noop()), Again::Never, "closed: it does not refuse");
     calls(&circuit, "F");
     assert_eq!(wake(&circuit, Waker::noop()), Again::At(Instant::now() + secs(5)));
+}
+
+fn woken() -> (Arc<Woken>, Waker) {
+    let woken = Arc::new(Woken(AtomicU32::new(0)));
+    let waker = Waker::from(Arc::clone(&woken));
+    (woken, waker)
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_forced_open_circuit_names_no_time_and_wakes_when_it_is_released() {
+    for end in [Circuit::release, Circuit::reset, Circuit::force_close, Circuit::disable] {
+        let circuit = Circuit::new(consecutive(1));
+        circuit.force_open();
+        let (woken, waker) = woken();
+        assert_eq!(wake(&circuit, &waker), Again::Registered);
+        assert_eq!(wake(&circuit, &waker), Again::Registered);
+        assert_eq!(woken.0.load(SeqCst), 0);
+        end(&circuit);
+        assert_eq!(woken.0.load(SeqCst), 1, "once, though it asked twice");
+        assert_eq!(wake(&circuit, &waker), Again::Never);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_open_circuit_wakes_before_its_time_if_a_hand_closes_it() {
+    let circuit = Circuit::new(consecutive(1));
+    calls(&circuit, "F");
+    let (woken, waker) = woken();
+    assert_eq!(wake(&circuit, &waker), Again::At(Instant::now() + secs(5)));
+    circuit.force_close();
+    assert_eq!(woken.0.load(SeqCst), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn of_very_many_who_wait_the_last_are_told_to_ask_again() {
+    let circuit = Circuit::new(consecutive(1));
     circuit.force_open();
-    assert_eq!(wake(&circuit, Waker::noop()), Again::Never);
+    let waiting: Vec<_> = (0..300).map(|_| woken()).collect();
+    let told: Vec<_> = waiting.iter().map(|(_, waker)| wake(&circuit, waker)).collect();
+    let registered = told.iter().filter(|again| **again == Again::Registered).count();
+    assert_eq!(registered, 256);
+    assert_eq!(told[256..], vec![Again::At(Instant::now() + ms(100)); 44]);
+    circuit.release();
+    let all: u32 = waiting.iter().map(|(woken, _)| woken.0.load(SeqCst)).sum();
+    assert_eq!(all, 256);
 }
 
 #[tokio::test(start_paused = true)]
@@ -45,8 +88,7 @@ async fn a_full_half_open_circuit_names_the_first_expiry_and_wakes_sooner_if_a_s
     pass(secs(5)).await;
     assert_eq!(wake(&circuit, Waker::noop()), Again::Never, "it is time for a probe");
     let probe = circuit.try_enter().unwrap();
-    let woken = Arc::new(Woken(AtomicU32::new(0)));
-    let waker = Waker::from(Arc::clone(&woken));
+    let (woken, waker) = woken();
     let expiry = Instant::now() + PROBE_TIMEOUT;
     assert_eq!(wake(&circuit, &waker), Again::At(expiry));
     assert_eq!(wake(&circuit, &waker), Again::At(expiry));
