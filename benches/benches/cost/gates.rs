@@ -1,8 +1,8 @@
 //! The gates that are measured, and what must hold of them afterwards.
 
-use orlop_breaker::{Circuit, Circuits, OpenTime, Settings, State, Trip, Window};
+use orlop_breaker::{Circuit, Circuits, OpenTime, Settings, State, Throttle, Trip, Window};
 use orlop_bulkhead::Limit;
-use orlop_core::{Ratio, Verdict};
+use orlop_core::{CoarseClock, Ratio, Verdict};
 use std::{
     num::{NonZeroU16, NonZeroU32},
     time::Duration,
@@ -36,6 +36,23 @@ pub fn slow_calls() -> Circuit {
 pub fn time_window_or_slow_calls() -> Circuit {
     let failed = Trip::failure_rate(Ratio::HALF, TWENTY, ten_seconds());
     Circuit::new(Settings::default().trip(failed.or(slow_rate())))
+}
+
+/// A coarse clock that shows a time, and stands still there: what is measured is reading it, and under callgrind nobody else's
+/// instructions may count.
+pub fn coarse_clock() -> CoarseClock {
+    let (clock, ticker) = CoarseClock::pair(Duration::from_millis(1));
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build();
+    let runtime = runtime.expect("a runtime with a timer");
+    let mut ticker = Box::pin(ticker);
+    runtime.block_on(std::future::poll_fn(|cx| {
+        let _ = ticker.as_mut().poll(cx);
+        std::task::Poll::Ready(())
+    }));
+    assert!(clock.nanos().is_some(), "it has been advanced once");
+    // Dropped, it would say that it has stopped.
+    std::mem::forget((ticker, runtime));
+    clock
 }
 
 fn slow_rate() -> Trip {
@@ -91,6 +108,16 @@ pub fn admitted(circuit: &Circuit) -> impl Fn(u64) + 'static {
                 "{counts:?}"
             );
         }
+    }
+}
+
+/// The throttle let every call in, and counted them.
+pub fn unthrottled(throttle: &Throttle) -> impl Fn(u64) + 'static {
+    let throttle = throttle.clone();
+    move |calls| {
+        let snapshot = throttle.snapshot();
+        let (requests, refused) = (snapshot.requests(), snapshot.refused());
+        assert!(requests > 0 && requests <= calls && refused == 0, "{snapshot:?}");
     }
 }
 

@@ -5,7 +5,7 @@ use crate::{
     gates,
 };
 use orlop_benches::{Path, Row};
-use orlop_breaker::{BreakerLayer, Circuit};
+use orlop_breaker::{BreakerLayer, Circuit, Throttle, ThrottleSettings};
 use orlop_bulkhead::BulkheadLayer;
 use orlop_core::{AnyError, GuardLayer};
 use tower_layer::Layer;
@@ -42,6 +42,18 @@ fn healthy() -> Vec<Row> {
         Row::new("guard: circuit, last 10 s, slow calls", || breaker(gates::slow_calls())),
         Row::new("guard: circuit, last 10 s, failures or slow calls", || {
             breaker(gates::time_window_or_slow_calls())
+        }),
+        Row::new("guard: circuit, last 10 s, coarse clock", || {
+            breaker(gates::time_window().coarse(&gates::coarse_clock()))
+        }),
+        Row::new("guard: circuit, last 10 s, slow calls, coarse clock", || {
+            breaker(gates::slow_calls().coarse(&gates::coarse_clock()))
+        }),
+        Row::new("guard: throttle", || {
+            let throttle = Throttle::new(ThrottleSettings::default());
+            let check = gates::unthrottled(&throttle);
+            let service = GuardLayer::new(throttle, AnyError).layer(AddOne);
+            Path::shared(move || calls(service.clone())).checked(check)
         }),
         Row::new("guard: circuit, default settings", || breaker(Circuit::default())),
         Row::new("guard: circuits by key, 5 in a row", || {
