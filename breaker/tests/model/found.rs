@@ -1,7 +1,8 @@
 //! What the model has found, each as short as it gets.
 
 use orlop_breaker::{
-    Cause, Circuit, Counts, Dropped, OpenTime, Recovery, Settings, State, Ticket, Trip, Window,
+    Cause, Circuit, Counts, Dropped, Ewma, OpenTime, Recovery, Settings, State, Ticket, Trip,
+    Window,
     core::{End, Gate, Note, Now, Ratio, Settle, Verdict},
 };
 use std::{
@@ -140,4 +141,19 @@ async fn of_hung_probes_the_oldest_loses_its_slot_first() {
     assert_eq!(circuit.snapshot().probe_results().calls, 0, "too late");
     end(&circuit, younger, Verdict::SUCCESS);
     assert_eq!(circuit.snapshot().probe_results().calls, 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn windows_and_means_work_after_a_long_outage() {
+    // Two generations for each failed probe: a service down for five hours, tried once a second.
+    let mean = Ewma::last(NonZeroU16::MIN);
+    let last_9 = Trip::failure_rate(Ratio::ONE, n(9), last(9));
+    for rule in [last_9, Trip::success_rate(Ratio::HALF, n(9), mean)] {
+        let circuit = Circuit::new(settings([rule]));
+        end(&circuit, enter(&circuit), Verdict::SUCCESS);
+        (0..40_000).for_each(|_| circuit.disable());
+        circuit.release();
+        (0..9).for_each(|_| end(&circuit, enter(&circuit), Verdict::FAILURE));
+        assert_eq!(circuit.state(), State::Open, "{:?}", circuit.snapshot());
+    }
 }
