@@ -1,6 +1,6 @@
 //! A circuit as a gate.
 
-use crate::{Circuit, Ticket, ticket::Heard};
+use crate::{Circuit, Ticket, machine::Entered, ticket::Heard};
 use orlop_core::{Again, CallContext, End, Gate, Note, Now, Rejected, Settle, Verdict};
 use std::task::Waker;
 
@@ -104,13 +104,14 @@ impl Circuit {
     fn enter_in_time(&self, now: &Now) -> Result<Ticket, Rejected> {
         let (entered, owed) = self.machine().enter(now);
         self.pay(owed);
-        entered.or_else(|refused| match self.machine().through_the_shadow() {
-            Some(ticket) => {
+        match entered {
+            Entered::Admitted(ticket) => Ok(ticket),
+            Entered::LetThrough(ticket) => {
                 self.would_have_refused();
                 Ok(ticket)
             }
-            None => Err(self.rejected(refused)),
-        })
+            Entered::Refused(refused) => Err(self.rejected(refused)),
+        }
     }
 }
 

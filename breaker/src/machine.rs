@@ -62,6 +62,15 @@ pub(crate) struct Refused {
     pub(crate) wait: Option<u64>,
 }
 
+/// What became of a call that asked to enter.
+#[derive(Debug)]
+pub(crate) enum Entered {
+    Admitted(Ticket),
+    /// The circuit is in shadow, and would have refused.
+    LetThrough(Ticket),
+    Refused(Refused),
+}
+
 /// What the caller owes once the lock is gone.
 #[derive(Debug, Default)]
 #[must_use]
@@ -119,15 +128,15 @@ impl Machine {
     }
 
     /// Lets the call in or refuses it, where the circuit is not closed.
-    pub(crate) fn enter(&self, now: &Now) -> (Result<Ticket, Refused>, Option<Owed>) {
+    pub(crate) fn enter(&self, now: &Now) -> (Entered, Option<Owed>) {
         let word = self.word();
         if word.is_closed() || word.phase() == Phase::Disabled {
             let pass = if word.is_closed() { Pass::Counted } else { Pass::Uncounted };
             let ticket = Ticket::new(word.generation(), pass);
-            return (Ok(ticket.entered_at(self.nanos(now))), None);
+            return (Entered::Admitted(ticket.entered_at(self.nanos(now))), None);
         }
         match self.refused(word, now) {
-            Some(refused) => (Err(refused), None),
+            Some(refused) => (Entered::or(refused, word), None),
             None => self.enter_as_probe(now),
         }
     }
@@ -162,15 +171,9 @@ impl Machine {
         known.then(|| self.refused(word, now)).flatten()
     }
 
-    /// Whether no call is refused: who would be is let through uncounted.
-    pub(crate) fn through_the_shadow(&self) -> Option<Ticket> {
-        let word = self.word();
-        word.is_shadow().then(|| Ticket::new(word.generation(), Pass::Uncounted))
-    }
-
-    fn enter_as_probe(&self, now: &Now) -> (Result<Ticket, Refused>, Option<Owed>) {
+    fn enter_as_probe(&self, now: &Now) -> (Entered, Option<Owed>) {
         let at = self.nanos(now);
-        let (entered, owed) = self.locked(at, |control| {
+        self.locked(at, |control| {
             if control.phase == Phase::Open && at >= control.until {
                 control.half_open(at);
             }
@@ -180,7 +183,7 @@ impl Machine {
             }
             // Asked anew: since the word was read, others may have changed the phase.
             let generation = control.generation;
-            match control.phase {
+            let entered = match control.phase {
                 Phase::Closed => Ok(Ticket::new(generation, Pass::Counted)),
                 Phase::Disabled => Ok(Ticket::new(generation, Pass::Uncounted)),
                 Phase::ForcedOpen => Err(Refused { wait: None }),
@@ -193,9 +196,12 @@ impl Machine {
                     true => Ok(Ticket::new(generation, Pass::Counted)),
                     false => Err(Refused { wait: None }),
                 },
+            };
+            match entered {
+                Ok(ticket) => Entered::Admitted(ticket.entered_at(at)),
+                Err(refused) => Entered::or(refused, control.word()),
             }
-        });
-        (entered.map(|ticket| ticket.entered_at(at)), owed)
+        })
     }
 
     pub(crate) fn wake(&self, waker: &Waker, now: &Now) -> (Again, Option<Owed>) {
@@ -428,5 +434,17 @@ impl Machine {
         let owed = Owed { wakers, opening, news };
         let nothing = owed.wakers.is_empty() && owed.opening.is_none() && !owed.news;
         (out, (!nothing).then_some(owed))
+    }
+}
+
+impl Entered {
+    /// Refused, unless the circuit was in shadow as of the very word that said so: one that is released just now is closed, and
+    /// must not refuse for the shadow it was.
+    fn or(refused: Refused, word: Word) -> Self {
+        if word.is_shadow() {
+            Self::LetThrough(Ticket::new(word.generation(), Pass::Uncounted))
+        } else {
+            Self::Refused(refused)
+        }
     }
 }
