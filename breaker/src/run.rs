@@ -2,7 +2,7 @@
 
 use crate::sync::{
     AtomicU64,
-    Ordering::{Acquire, Relaxed, Release},
+    Ordering::{AcqRel, Acquire, Relaxed, Release},
 };
 
 /// The run of failures since the last success, or of drops since the last head, with the generation it belongs to: one word, so that a late result
@@ -17,9 +17,11 @@ impl Run {
         Self(AtomicU64::new(pack(generation, 0)))
     }
 
-    /// A new stay begins. Release: pairs with the Acquire of the others, though the machine's word already orders it.
+    /// A new stay begins. An exchange, not a store: it comes after any late addition in this word's own order, so that nobody
+    /// can read that addition as the newer of the two. (A store does, too, since additions are exchanges; but loom does not
+    /// infer it.) AcqRel: pairs with the others' Acquire and Release.
     pub(crate) fn restart(&self, generation: u32) {
-        self.0.store(pack(generation, 0), Release);
+        self.0.swap(pack(generation, 0), AcqRel);
     }
 
     /// Whether there is nothing to end. Relaxed would do: a run that another thread begins now ends with a later success.

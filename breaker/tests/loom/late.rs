@@ -101,8 +101,8 @@ fn a_late_head_ends_no_later_row_of_drops() {
     });
 }
 
-/// One call fails late, while in a new generation two do: what they find is theirs alone.
-fn beside_two_failures_of_a_new_generation(rule: Trip) -> Snapshot {
+/// One call fails late, while in a new generation one succeeds and one fails: what these find is theirs alone.
+fn beside_a_new_generation(rule: Trip) -> Snapshot {
     let (circuit, at) = (Circuit::new(settings([rule])), Instant::now());
     let ticket = enter(&circuit, at).unwrap();
     circuit.reset();
@@ -122,7 +122,7 @@ fn a_late_failure_fills_no_window_of_a_generation_that_is_under_way() {
     for window in [last(3), within_an_hour()] {
         loom::model(move || {
             let rule = Trip::failure_rate(Ratio::percent(51), n(2), window);
-            let seen = beside_two_failures_of_a_new_generation(rule);
+            let seen = beside_a_new_generation(rule);
             let two = Counts { calls: 2, failures: 1, slow: 0 };
             assert_eq!((seen.state(), seen.windows()), (State::Closed, &[two][..]));
         });
@@ -133,8 +133,7 @@ fn a_late_failure_fills_no_window_of_a_generation_that_is_under_way() {
 fn a_late_failure_moves_no_later_mean() {
     loom::model(|| {
         let over = Ewma::last(NonZeroU16::MAX);
-        let seen =
-            beside_two_failures_of_a_new_generation(Trip::success_rate(Ratio::HALF, n(2), over));
+        let seen = beside_a_new_generation(Trip::success_rate(Ratio::HALF, n(2), over));
         let mean = 1.0 - (1.0 - (-1.0 / f64::from(u16::MAX)).exp());
         assert_eq!(seen.state(), State::Closed);
         assert!((seen.success_rates()[0] - mean).abs() < 1e-9, "{:?}", seen.success_rates());
