@@ -34,7 +34,7 @@ fn verdict() -> impl Strategy<Value = Verdict> {
         2 => Just(Verdict::THROTTLED),
         1 => Just(Verdict::NEUTRAL),
         1 => Just(Verdict::THROTTLED.with_retry_after(SOON)),
-        1 => Just(Verdict::FAILURE.with_retry_after(MUCH_LATER)),
+        2 => Just(Verdict::FAILURE.with_retry_after(MUCH_LATER)),
     ]
 }
 
@@ -51,13 +51,18 @@ fn event() -> impl Strategy<Value = Event> {
     prop_oneof![
         20 => Just(Event::Enter),
         1 => Just(Event::Ask),
-        4 => (call(), verdict()).prop_map(|(call, verdict)| Event::Head(call, Some(verdict))),
+        6 => (call(), verdict()).prop_map(|(call, verdict)| Event::Head(call, Some(verdict))),
         2 => call().prop_map(|call| Event::Head(call, None)),
         16 => (call(), end()).prop_map(|(call, verdict)| Event::End(call, verdict)),
         1 => call().prop_map(Event::Refund),
         1 => verdict().prop_map(Event::Unready),
         6 => prop_oneof![
-            Just(0), 1..900_u64, Just(1_000), Just(5_000), 0..30_000_u64, Just(200_000),
+            1 => Just(0),
+            2 => 1..900_u64,
+            2 => Just(1_000),
+            2 => Just(5_000),
+            1 => 0..30_000_u64,
+            1 => Just(200_000),
         ]
         .prop_map(Event::Pass),
     ]

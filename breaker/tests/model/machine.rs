@@ -307,11 +307,13 @@ impl Model {
                 self.decide(now);
             }
             Pass::Probe(probe) => {
-                if self.free(probe) {
-                    self.find(probe, outcome, took, verdict, now);
-                } else {
-                    // Too late: another has its place.
+                let in_time = self.free(probe);
+                if !in_time || self.rules.is_slow(took) {
+                    // Another has its place; or it is a failure already, and what its body does adds nothing.
                     call.said = Said::All;
+                }
+                if in_time {
+                    self.find(probe, outcome, took, verdict, now);
                 }
             }
         }

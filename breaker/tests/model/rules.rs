@@ -158,7 +158,7 @@ impl Rules {
             prop::collection::vec(Rule::any(), 0..4),
             prop::bool::weighted(0.25),
             prop_oneof![Just(Count::Neutral), Just(Count::Slow), Just(Count::Failure)],
-            prop::sample::select(vec![0, 500, 1_000, 4_000]),
+            prop::sample::select(vec![0, 500, 1_000, 5_000]),
         );
         let opening = (
             prop::sample::select(vec![0, 1_000, 5_000]),
@@ -181,8 +181,8 @@ impl Rules {
         let closing = (
             1..5_u16,
             recovery,
-            prop::option::weighted(0.4, prop::sample::select(vec![40, 4_000, 10_001])),
-            prop::sample::select(vec![1, 2_000, 10_000]),
+            prop::option::weighted(0.4, prop::sample::select(vec![40, 1_000, 5_000, 10_001])),
+            prop::sample::select(vec![1, 1_000, 5_000, 10_000]),
             initial,
         );
         (counting, opening, closing).prop_map(|(counting, opening, closing)| {
@@ -251,7 +251,7 @@ impl Rule {
 
     fn any() -> impl Strategy<Value = Self> {
         let percent = || prop::sample::select(vec![0, 30, 40, 50, 75, 100]);
-        let slower_than = prop::sample::select(vec![1, 400, 2_000]).prop_map(ms);
+        let slower_than = prop::sample::select(vec![1, 1_000, 5_000]).prop_map(ms);
         let mean = prop_oneof![
             (1..12_u16).prop_map(Mean::Calls),
             prop::sample::select(vec![1_000, 8_003]).prop_map(|time| Mean::Time(ms(time))),
