@@ -169,3 +169,26 @@ fn settings_that_count_alike_lose_no_failure() {
         assert_eq!(circuit.state(), State::Open);
     });
 }
+
+#[test]
+fn who_is_admitted_by_a_release_counts() {
+    let rules = [Trip::consecutive_failures(n(1)), Trip::failure_rate(Ratio::ONE, n(1), last(1))];
+    for rule in rules {
+        loom::model(move || {
+            let (circuit, at) = (Circuit::new(settings([rule])), Instant::now());
+            circuit.force_open();
+            let releases = circuit.clone();
+            let ((), admitted) = both(
+                move || releases.release(),
+                || {
+                    let ticket = enter(&circuit, at);
+                    let admitted = ticket.is_some();
+                    ticket.into_iter().for_each(|it| end(&circuit, it, Verdict::FAILURE, at));
+                    admitted
+                },
+            );
+            let after = if admitted { State::Open } else { State::Closed };
+            assert_eq!(circuit.state(), after, "its failure is the first of the new generation");
+        });
+    }
+}

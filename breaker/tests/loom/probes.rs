@@ -9,7 +9,7 @@ use loom::{
 };
 use orlop_breaker::{
     Circuit, Recovery, State,
-    core::{Again, Gate, Now, Ratio, Verdict},
+    core::{Again, Gate, Note, Now, Ratio, Settle, Verdict},
 };
 use std::sync::Arc;
 
@@ -219,5 +219,26 @@ fn dropped_probes_in_a_row_open_it_once() {
         );
         let seen = circuit.snapshot();
         assert_eq!((seen.state(), seen.generation()), (State::Open, before + 1));
+    });
+}
+
+#[test]
+fn a_body_of_an_earlier_try_that_breaks_off_reopens_nothing() {
+    // Four calls after a transition, as above.
+    with_two_preemptions(|| {
+        let (circuit, at) = due(consecutive(1).successes(n(2)).probes(probes(2)));
+        let [mut old, bad] = [enter(&circuit, at).unwrap(), enter(&circuit, at).unwrap()];
+        circuit.note(Some(&mut old), Note::Head(Some(&Verdict::SUCCESS)), &Now::at(at));
+        let ends = circuit.clone();
+        both(
+            move || end(&ends, old, Verdict::BROKEN, at),
+            || {
+                end(&circuit, bad, Verdict::FAILURE, at);
+                call(&circuit, Verdict::SUCCESS, at + 2 * crate::support::MINUTE);
+            },
+        );
+        let seen = circuit.snapshot();
+        let one_good = orlop_breaker::Counts { calls: 1, failures: 0, slow: 0 };
+        assert_eq!((seen.state(), seen.probe_results()), (State::HalfOpen, one_good));
     });
 }

@@ -1,6 +1,7 @@
 //! What others are told and asked while threads are at it.
 
-use crate::support::{MINUTE, both, call, consecutive};
+use crate::support::{MINUTE, both, call, consecutive, end, enter};
+use loom::sync::atomic::{AtomicU32, Ordering::SeqCst};
 use orlop_breaker::{Circuit, OpenTime, State, Transition, core::Verdict};
 use std::sync::{Arc, Mutex};
 use tokio::time::Instant;
@@ -9,8 +10,10 @@ use tokio::time::Instant;
 fn transitions_at_once_are_told_once_each_and_in_order() {
     loom::model(|| {
         let told = Arc::new(Mutex::new(Vec::new()));
-        let hears = Arc::clone(&told);
+        let (hears, comes) = (Arc::clone(&told), AtomicU32::new(0));
         let observe = move |transition: &Transition| {
+            // Here another thread may come first.
+            comes.fetch_add(1, SeqCst);
             let Ok(mut told) = hears.lock() else { return };
             told.push((transition.generation(), transition.to()));
         };
@@ -27,17 +30,20 @@ fn transitions_at_once_are_told_once_each_and_in_order() {
 #[test]
 fn an_open_time_that_is_late_changes_nothing() {
     loom::model(|| {
-        let settings = consecutive(1).open(OpenTime::by(|_| MINUTE));
-        let (circuit, at) = (Circuit::new(settings), Instant::now());
-        let resets = circuit.clone();
-        let ticket = crate::support::enter(&circuit, at).unwrap();
+        let as_asked = OpenTime::by(|opening| opening.retry_after().unwrap_or_default());
+        let (circuit, at) = (Circuit::new(consecutive(1).open(as_asked)), Instant::now());
+        let fails = |wait| Verdict::FAILURE.with_retry_after(wait);
+        let ticket = enter(&circuit, at).unwrap();
+        let ends = circuit.clone();
         both(
-            move || resets.reset(),
-            || crate::support::end(&circuit, ticket, Verdict::FAILURE, at),
+            move || end(&ends, ticket, fails(MINUTE / 6), at),
+            || {
+                circuit.reset();
+                call(&circuit, fails(MINUTE / 3), at);
+            },
         );
         let seen = circuit.snapshot();
-        assert_eq!((seen.state(), seen.until()), (State::Closed, None));
-        call(&circuit, Verdict::FAILURE, at);
-        assert!(circuit.snapshot().until().is_some());
+        assert_eq!(seen.state(), State::Open);
+        assert_eq!(seen.until(), Some(seen.since() + MINUTE / 3), "as the second was told");
     });
 }
