@@ -3,8 +3,8 @@
 
 use orlop::{
     breaker::{BreakerLayer, Circuit, Settings, State, Trip, Window},
-    bulkhead::{Line, QueueLayer},
-    core::{AnyError, Ratio},
+    bulkhead::{BulkheadLayer, Limit, Line, QueueLayer},
+    core::{AnyError, Kind, Ratio, Rejected},
 };
 use std::{num::NonZeroU32, time::Duration};
 use tower::{Layer, ServiceExt, service_fn};
@@ -64,4 +64,36 @@ fn every_leaf_re_exports_core() {
         TypeId::of::<orlop::discovery::core::Verdict>(),
     ];
     assert!(leaves.iter().all(|leaf| *leaf == of));
+}
+
+#[tokio::test(start_paused = true)]
+async fn calls_refused_by_this_process_are_no_failures_of_the_other_side() {
+    // Hystrix's HealthCountsStreamTest: 10 run, 2 are refused by a semaphore of 10. There they are errors, 2 of 12; here they
+    // say nothing of the other side, and a full bulkhead opens no circuit.
+    let window = Window::within(secs(60)).expect("in range");
+    let circuit =
+        Circuit::new(Settings::default().trip(Trip::failure_rate(Ratio::percent(1), n(1), window)));
+    let (limit, work) = (Limit::new(10), async |(): ()| {
+        tokio::time::sleep(secs(1)).await;
+        Ok::<_, std::io::Error>(())
+    });
+    let inner = BulkheadLayer::new(limit.clone(), AnyError).layer(service_fn(work));
+    let service = BreakerLayer::new(circuit.clone(), AnyError).layer(inner);
+    let calls: Vec<_> = (0..12).map(|_| tokio::spawn(service.clone().oneshot(()))).collect();
+    tokio::task::yield_now().await;
+    assert_eq!(limit.in_flight(), 10, "Hystrix's gauge of executions");
+    let mut refused = 0;
+    for call in calls {
+        if let Err(error) = call.await.expect("no panic") {
+            assert_eq!(Rejected::find(&*error).map(Rejected::kind), Some(Kind::Limit));
+            refused += 1;
+        }
+    }
+    assert_eq!((refused, limit.in_flight()), (2, 0));
+    let counts = circuit.snapshot().windows()[0];
+    assert_eq!((circuit.state(), counts.calls, counts.failures), (State::Closed, 10, 0));
+    // The gauge also falls where a caller gives up.
+    let given_up = tokio::time::timeout(secs(1) / 2, service.clone().oneshot(())).await;
+    assert!(given_up.is_err());
+    assert_eq!(limit.in_flight(), 0);
 }
