@@ -208,3 +208,13 @@ fn a_body_that_breaks_off_late_lengthens_no_later_run() {
         assert_eq!((seen.state(), seen.consecutive_failures()), (State::Closed, 1));
     });
 }
+
+#[test]
+fn a_late_success_takes_no_mean_from_a_later_generation() {
+    loom::model(|| {
+        let over = Ewma::last(NonZeroU16::new(9).unwrap());
+        let rule = Trip::success_rate(Ratio::HALF, n(9), over);
+        let seen = around_a_reset(settings([rule]), None, Verdict::SUCCESS, Verdict::FAILURE);
+        assert_eq!((seen.state(), seen.success_rates()), (State::Closed, &[0.0][..]));
+    });
+}
