@@ -146,8 +146,8 @@ impl Settings {
     ///
     /// A drop at or after the call's own deadline is a failure in any case. So is, for a closed circuit, a row of drops with
     /// no head between them: as many as its smallest window holds (a window of calls: its size; of time, or a mean: the
-    /// minimum of calls; consecutive failures, or failures in a window: as many, and 20 at least). So a time-out outside of
-    /// the breaker opens it with any settings.
+    /// minimum of calls; consecutive failures, or a number of failures in a window of time: as many, and in a window of
+    /// calls: its size, but 20 at least). So a time-out outside of the breaker opens it with any settings.
     #[must_use]
     pub fn dropped(mut self, dropped: Dropped) -> Self {
         self.dropped = dropped;
