@@ -4,7 +4,7 @@ use crate::{
     Observe, Settings, Snapshot, State, Transition,
     control::{Control, Place, Step},
     machine::{Machine, Owed, Refused},
-    observe::Listeners,
+    observe::{Listeners, quietly},
     refusals::Refusals,
     word::Phase,
 };
@@ -66,7 +66,7 @@ pub(crate) struct Plan {
 }
 
 impl Circuit {
-    /// A closed circuit without a name.
+    /// A circuit without a name, as the settings say of its [start](Settings::initial): closed by default.
     pub fn new(settings: Settings) -> Self {
         Self::planned(settings, Plan::default())
     }
@@ -99,15 +99,15 @@ impl Circuit {
     }
 
     /// A circuit of its own with the same settings that reads this clock instead of the real one, as long as somebody
-    /// advances it: cheaper for windows of time and slow calls, and late by the clock's resolution. Refusals' times are as
-    /// coarse.
+    /// advances it: cheaper for windows of time and slow calls, and late by the clock's resolution. Whether an open time is
+    /// over, the real clock says.
     #[must_use]
     pub fn coarse(&self, clock: &CoarseClock) -> Self {
         let plan = Plan { coarse: Some(clock.clone()), ..self.plan() };
         Self::planned(self.settings(), plan)
     }
 
-    /// A circuit of its own with the same settings, name and observer: closed, with nothing counted.
+    /// A circuit of its own with the same settings, name and observer, as it starts, with nothing counted.
     #[must_use]
     pub fn fresh(&self) -> Self {
         Self::planned(self.settings(), Arc::clone(&self.shared.plan))
@@ -306,9 +306,9 @@ impl Circuit {
                     control.open_for(time);
                 }
             });
-            further.into_iter().flat_map(|owed| owed.wakers).for_each(std::task::Waker::wake);
+            wake(further.into_iter().flat_map(|owed| owed.wakers));
         }
-        owed.wakers.into_iter().for_each(std::task::Waker::wake);
+        wake(owed.wakers);
         if owed.news {
             if !self.shared.plan.many {
                 // A circuit that changes may soon refuse: by then, threads must not meet at one counter.
@@ -337,6 +337,11 @@ impl Circuit {
             self.shared.listeners.tell(&self.shared.plan, &transition);
         }
     }
+}
+
+/// One that panics keeps none of the others from being woken.
+fn wake(wakers: impl IntoIterator<Item = std::task::Waker>) {
+    wakers.into_iter().for_each(|waker| quietly(|| waker.wake()));
 }
 
 impl Place {

@@ -1,7 +1,7 @@
 //! The state machine: one word that entering calls read, and a lock for whoever changes it.
 
 use crate::{
-    Cause, Opening, Settings, Snapshot, State,
+    Cause, Initial, Opening, Settings, Snapshot, State,
     control::{Control, Step},
     run::Run,
     sync::{
@@ -172,7 +172,7 @@ impl Machine {
     }
 
     fn enter_as_probe(&self, now: &Now) -> (Entered, Option<Owed>) {
-        let at = self.nanos(now);
+        let at = self.real_nanos(now);
         self.locked(at, |control| {
             if control.phase == Phase::Open && at >= control.until {
                 control.half_open(at);
@@ -219,17 +219,14 @@ impl Machine {
                 }
             }
             Phase::Open if at < control.until => {
-                control.wait(waker);
-                self.again(control.until, now)
+                self.again(control.wait(waker), control.until, now)
             }
+            // A slot may come back sooner than it expires.
             Phase::HalfOpen if control.is_full() && at < control.probe_expiry() => {
-                // A slot may come back sooner than it expires.
-                control.wait(waker);
-                self.again(control.probe_expiry(), now)
+                self.again(control.wait(waker), control.probe_expiry(), now)
             }
             Phase::Ramping if at < control.until => {
-                control.wait(waker);
-                self.again(control.next_step(at), now)
+                self.again(control.wait(waker), control.next_step(at), now)
             }
             // It would not refuse: the caller asks again, and the gate that does refuse says when.
             _ => Again::Never,
@@ -253,16 +250,19 @@ impl Machine {
     }
 
     /// Whether forgetting the circuit would let calls through that it refuses, or lose what somebody set by hand.
+    ///
+    /// What a new circuit would start as is not set by hand.
     pub(crate) fn is_pinned(&self, now: &Now) -> bool {
-        let word = self.word();
-        if word.is_shadow() {
+        let (word, initial) = (self.word(), self.settings.load().initial);
+        if word.is_shadow() && initial != Initial::Shadow {
             return true;
         }
         match word.phase() {
-            Phase::Closed => false,
-            Phase::ForcedOpen | Phase::Disabled => true,
+            Phase::Closed => !word.is_shadow() && initial != Initial::Closed,
+            Phase::ForcedOpen => initial != Initial::ForcedOpen,
+            Phase::Disabled => initial != Initial::Disabled,
             Phase::Open | Phase::HalfOpen | Phase::Ramping => {
-                let at = self.nanos(now);
+                let at = self.real_nanos(now);
                 let control = lock(&self.control);
                 match control.phase {
                     Phase::Open | Phase::Ramping => at < control.until,
@@ -325,6 +325,12 @@ impl Machine {
         {
             return nanos.saturating_sub(*ahead);
         }
+        self.real_nanos(now)
+    }
+
+    /// Not by the coarse clock: whether an open time is over must not hang on a task's being run.
+    #[inline]
+    fn real_nanos(&self, now: &Now) -> u64 {
         now.nanos_since(self.base)
     }
 
@@ -340,7 +346,7 @@ impl Machine {
     /// How long until then; `None` if it is over.
     #[inline]
     fn wait(&self, until: u64, now: &Now) -> Option<u64> {
-        match until.saturating_sub(self.nanos(now)) {
+        match until.saturating_sub(self.real_nanos(now)) {
             0 => None,
             wait => Some(wait),
         }
@@ -350,10 +356,13 @@ impl Machine {
         if until == Control::UNKNOWN { None } else { self.wait(until, now) }
     }
 
-    fn again(&self, until: u64, now: &Now) -> Again {
-        match self.later(until) {
-            Some(at) => Again::At(at.max(now.get())),
-            None => Again::Never,
+    /// At that time; sooner, if the caller's waker found no room and nobody wakes it.
+    fn again(&self, registered: bool, until: u64, now: &Now) -> Again {
+        match (self.later(until), registered) {
+            (Some(at), true) => Again::At(at.max(now.get())),
+            (Some(at), false) => Again::At(at.max(now.get()).min(now.get() + LATER)),
+            (None, true) => Again::Registered,
+            (None, false) => Again::At(now.get() + LATER),
         }
     }
 
@@ -408,7 +417,9 @@ impl Machine {
         change: impl FnOnce(&mut Control) -> T,
     ) -> (T, Option<Owed>) {
         let mut control = lock(&self.control);
-        let before = Arc::as_ptr(&control.settings);
+        // Settings may hold a function of the user's, and with it anything. Kept until the lock is gone, since to drop it may
+        // call the circuit.
+        let before = Arc::clone(&control.settings);
         let generation_before = control.generation;
         let out = change(&mut control);
         let generation = control.generation;
@@ -422,7 +433,7 @@ impl Machine {
             self.drops.restart(generation);
             self.broken.restart(generation);
         }
-        if Arc::as_ptr(&control.settings) != before {
+        if !Arc::ptr_eq(&control.settings, &before) {
             self.settings.replace(Arc::clone(&control.settings));
         }
         self.open_until.store(control.until, Relaxed);
@@ -432,6 +443,8 @@ impl Machine {
         let (wakers, opening, news) = control.left_to_do();
         let opening = opening.map(|opening| (generation, opening, Arc::clone(&control.settings)));
         let owed = Owed { wakers, opening, news };
+        drop(control);
+        drop(before);
         let nothing = owed.wakers.is_empty() && owed.opening.is_none() && !owed.news;
         (out, (!nothing).then_some(owed))
     }

@@ -49,13 +49,27 @@ impl Listeners {
 
     pub(crate) fn subscribe(
         &self,
-        current: impl FnOnce() -> Transition,
+        current: impl Fn() -> Transition,
     ) -> watch::Receiver<Transition> {
-        self.watch.get_or_init(|| watch::Sender::new(current())).subscribe()
+        let watch = self.watch.get_or_init(|| watch::Sender::new(current()));
+        // Between that look and now somebody may have told a transition without finding the channel.
+        let newest = current();
+        watch.send_if_modified(|shown| {
+            let behind = newest.generation().wrapping_sub(shown.generation()) as i32 > 0;
+            if behind {
+                *shown = newest;
+            }
+            behind
+        });
+        watch.subscribe()
     }
 }
 
-fn quietly(tell: impl FnOnce()) {
+/// Catches what a listener or a waker of the user's throws.
+pub(crate) fn quietly(tell: impl FnOnce()) {
     // The panic hook has reported it already. The circuit's own state is not touched by listeners.
-    let _ = catch_unwind(AssertUnwindSafe(tell));
+    if let Err(payload) = catch_unwind(AssertUnwindSafe(tell)) {
+        // To drop it may panic again.
+        std::mem::forget(payload);
+    }
 }

@@ -63,7 +63,7 @@ impl OpenTime {
     }
 
     /// What the other side asked for, as it is, up to [`max_retry_after`](crate::Settings::max_retry_after); `otherwise`,
-    /// where it asked for nothing.
+    /// where it asked for nothing, or for no time at all.
     pub const fn advised(otherwise: Duration) -> Self {
         Self(Rule::Advised { otherwise })
     }
@@ -90,8 +90,9 @@ impl OpenTime {
                 full - full / 2 + rng.u64(0..=full / 2)
             }
             Rule::Advised { otherwise } => match advice {
-                Some(advice) => return Some(nanos(advice)),
-                None => nanos(*otherwise),
+                Some(advice) if !advice.is_zero() => return Some(nanos(advice)),
+                // "At once" is no advice: a peer could switch the circuit off with it.
+                _ => nanos(*otherwise),
             },
             Rule::By(_) => return None,
         };
@@ -104,7 +105,11 @@ impl OpenTime {
         const IF_IT_PANICS: Duration = Duration::from_secs(5);
         let Rule::By(time) = &self.0 else { return IF_IT_PANICS };
         // The panic hook has reported it already, and nothing of ours was in the function's hands.
-        catch_unwind(AssertUnwindSafe(|| time(opening))).unwrap_or(IF_IT_PANICS)
+        catch_unwind(AssertUnwindSafe(|| time(opening))).unwrap_or_else(|payload| {
+            // To drop it may panic again.
+            std::mem::forget(payload);
+            IF_IT_PANICS
+        })
     }
 }
 

@@ -105,7 +105,8 @@ impl Ramp {
 // ===== impl Dropped =====
 
 impl Dropped {
-    /// Never counts.
+    /// Counts in no rate and no run. A row of nothing but drops opens a circuit all the same; see
+    /// [`Settings::dropped`](crate::Settings::dropped).
     pub const fn neutral() -> Self {
         Self { count_as: CountAs::Neutral, after: Self::AFTER }
     }

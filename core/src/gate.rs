@@ -269,8 +269,8 @@ impl<A: Settle, B: Settle> Settle for (A, B) {
     }
 
     fn end(&self, (a, b): Self::Ticket, end: End<'_>, now: &Now) {
-        // If ending `a` panics, the permit of `b` still ends: as dropped.
-        let b = crate::permit::Ending::new(&self.1, b, now);
+        // If ending `a` panics, the permit of `b` still ends, and in the same way.
+        let b = crate::permit::Ending::new(&self.1, b, end, now);
         self.0.end(a, end, now);
         b.end(end);
     }

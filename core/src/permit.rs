@@ -131,12 +131,12 @@ pub(crate) struct Ending<'a, G: Settle> {
     gate: &'a G,
     ticket: Option<G::Ticket>,
     now: &'a Now,
-    otherwise: End<'static>,
+    otherwise: End<'a>,
 }
 
 impl<'a, G: Settle> Ending<'a, G> {
-    pub(crate) fn new(gate: &'a G, ticket: G::Ticket, now: &'a Now) -> Self {
-        Self { gate, ticket: Some(ticket), now, otherwise: End::Verdict(&Verdict::DROPPED) }
+    pub(crate) fn new(gate: &'a G, ticket: G::Ticket, otherwise: End<'a>, now: &'a Now) -> Self {
+        Self { gate, ticket: Some(ticket), now, otherwise }
     }
 
     pub(crate) fn refunding(gate: &'a G, ticket: G::Ticket, now: &'a Now) -> Self {

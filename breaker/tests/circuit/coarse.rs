@@ -67,3 +67,15 @@ async fn when_nobody_advances_the_coarse_clock_the_circuit_reads_the_real_one() 
     pass(secs(5)).await;
     assert_eq!(calls(&circuit, "S"), "S");
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_coarse_clock_that_stands_still_keeps_no_circuit_open() {
+    let (clock, ticker) = CoarseClock::pair(ms(10));
+    let mut ticker = tokio_test::task::spawn(ticker);
+    assert!(ticker.poll().is_pending(), "it runs, and is never polled again");
+    let circuit = Circuit::new(consecutive(1)).coarse(&clock);
+    assert_eq!(calls(&circuit, "FS"), "Fx");
+    pass(secs(5)).await;
+    assert_eq!(calls(&circuit, "S"), "S");
+    drop(ticker);
+}

@@ -229,3 +229,15 @@ fn settings_that_change_while_a_circuit_is_made_reach_it() {
         }
     }
 }
+
+#[test]
+fn circuits_that_start_in_shadow_make_room_for_each_other() {
+    for initial in [orlop_breaker::Initial::Shadow, orlop_breaker::Initial::Disabled] {
+        let settings = consecutive(1).initial(initial);
+        let circuits: Circuits<u32> =
+            Circuits::new(settings).capacity(std::num::NonZeroUsize::new(10).unwrap());
+        (0..1_000).for_each(|key| drop(circuits.get(&key).try_enter().unwrap()));
+        let snapshot = circuits.snapshot();
+        assert_eq!((circuits.len(), snapshot.overflowed), (10, 0), "{initial:?}");
+    }
+}

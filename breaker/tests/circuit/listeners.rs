@@ -91,3 +91,48 @@ async fn threads_that_trip_together_make_one_transition() {
     });
     assert_eq!(*seen.lock().unwrap(), [(State::Closed, State::Open)]);
 }
+
+/// Drops by calling the circuit it belongs to.
+struct AsksWhenDropped(std::sync::Arc<std::sync::OnceLock<Circuit>>);
+
+impl Drop for AsksWhenDropped {
+    fn drop(&mut self) {
+        if let Some(circuit) = self.0.get() {
+            let _ = circuit.snapshot();
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_a_function_in_old_settings_holds_is_dropped_with_no_lock_held() {
+    let slot = std::sync::Arc::new(std::sync::OnceLock::new());
+    let held = AsksWhenDropped(std::sync::Arc::clone(&slot));
+    let settings = consecutive(1).open(orlop_breaker::OpenTime::by(move |_| {
+        let _ = &held;
+        std::time::Duration::from_secs(1)
+    }));
+    let circuit = Circuit::new(settings);
+    assert!(slot.set(circuit.clone()).is_ok());
+    circuit.update(consecutive(2));
+    assert_eq!(calls(&circuit, "F S"), "FS", "it got here, and by the new settings");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_payload_that_panics_when_it_is_dropped_does_no_harm() {
+    struct Payload;
+    impl Drop for Payload {
+        fn drop(&mut self) {
+            panic!("dropped");
+        }
+    }
+    let told = std::sync::Arc::new(std::sync::atomic::AtomicUsize::new(0));
+    let tells = std::sync::Arc::clone(&told);
+    let circuit = Circuit::new(consecutive(1)).observed(move |_: &orlop_breaker::Transition| {
+        tells.fetch_add(1, std::sync::atomic::Ordering::SeqCst);
+        std::panic::panic_any(Payload);
+    });
+    circuit.force_open();
+    circuit.force_close();
+    circuit.disable();
+    assert_eq!(told.load(std::sync::atomic::Ordering::SeqCst), 3);
+}

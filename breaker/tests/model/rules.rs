@@ -125,7 +125,9 @@ impl Rules {
         let advice = advice.filter(|_| !ignored).map(|wait| wait.min(self.max_retry_after));
         match self.open {
             Open::Fixed(time) => time.max(advice.unwrap_or_default()),
-            Open::Advised(otherwise) => advice.unwrap_or(otherwise),
+            Open::Advised(otherwise) => {
+                advice.filter(|advice| !advice.is_zero()).unwrap_or(otherwise)
+            }
         }
     }
 
