@@ -3,7 +3,7 @@
 
 use crate::support::{counting, ms, play, rate, secs, seen, within};
 use orlop_breaker::{
-    BreakerLayer, Circuit, OpenTime, Settings,
+    BreakerLayer, Circuit, OpenTime, Settings, State,
     core::{AnyError, BoxError},
 };
 use std::io;
@@ -85,10 +85,14 @@ async fn forced_open_refuses_though_all_goes_well() {
 
 #[tokio::test(start_paused = true)]
 async fn forced_closed_admits_though_all_fails() {
-    // A12, Hystrix: circuitBreakerForceClosed. It lasts, so it is our `disable`; our `force_close` goes on by itself.
+    // A12, Hystrix: circuitBreakerForceClosed. It lasts, so it is our `disable`, or, as theirs goes on computing, our
+    // `shadow`; our `force_close` closes once and goes on by itself.
     let circuit = hystrix(1);
     circuit.disable();
     play(&circuit, "FFFFFFFF disabled FFFF").await;
+    circuit.shadow();
+    play(&circuit, "FFFFFFFF shadow FFFF").await;
+    assert_eq!(circuit.snapshot().in_shadow(), Some(State::Open));
 }
 
 #[tokio::test(start_paused = true)]
