@@ -145,7 +145,7 @@ impl Settings {
     /// What dropped calls count as. Default: as slow, when older than 1 s.
     ///
     /// A drop at or after the call's own deadline is a failure in any case. So is, for a closed circuit, a row of drops with
-    /// no head between them: as many as its smallest window holds (a window of calls: its size; of time, or a mean: the
+    /// no head between them that says anything: as many as its smallest window holds (a window of calls: its size; of time, or a mean: the
     /// minimum of calls; consecutive failures, or a number of failures in a window of time: as many, and in a window of
     /// calls: its size, but 20 at least). So a time-out outside of the breaker opens it with any settings.
     #[must_use]
