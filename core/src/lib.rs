@@ -70,6 +70,7 @@ mod rejected;
 mod settings;
 mod striped;
 mod track;
+mod unwinding;
 mod verdict;
 
 #[cfg(feature = "serde")]

@@ -1,9 +1,8 @@
-use crate::{CallContext, Classify, Note, Now, Outcome, Permit, Rejected, Settle, Track, Verdict};
-use std::{
-    error::Error,
-    fmt,
-    mem::{self, ManuallyDrop},
+use crate::{
+    CallContext, Classify, Note, Now, Outcome, Permit, Rejected, Settle, Track, Verdict,
+    unwinding::marking,
 };
+use std::{error::Error, fmt, mem::ManuallyDrop};
 use tokio::time::Instant;
 
 /// A call between its admission and the head of its response.
@@ -40,10 +39,7 @@ impl<G: Settle, O> Flight<G, O> {
     /// Runs a part of the inner service. If it panics, the call has failed.
     #[inline(always)]
     pub fn run<T>(&mut self, part: impl FnOnce() -> T) -> T {
-        let mark = Mark(&mut self.broken);
-        let out = part();
-        mem::forget(mark);
-        out
+        marking(&mut self.broken, part)
     }
 
     /// The head has come: the permit goes where `T` keeps it.
@@ -118,15 +114,6 @@ impl<G: Settle, O> Drop for Flight<G, O> {
         if self.held.is_some() {
             self.abandoned();
         }
-    }
-}
-
-/// Sets the mark if it is dropped, which happens only where what it watches over unwinds.
-struct Mark<'a>(&'a mut bool);
-
-impl Drop for Mark<'_> {
-    fn drop(&mut self) {
-        *self.0 = true;
     }
 }
 

@@ -122,7 +122,7 @@ impl<S, G: Settle, C, T, R: Clone, L> Guard<S, G, C, T, R, L> {
         ResponseFuture::refused(rejected, self.on_reject.clone())
     }
 
-    /// Keeps the promise of `poll_ready`.
+    /// Keeps the promise of `poll_ready`. `call` looks before this takes: `take` writes, and each call would pay for that.
     #[inline]
     fn refuse<F, O>(&mut self, attempt: Option<AttemptId>) -> ResponseFuture<F, G, O, T, R> {
         // There is one: the caller has looked.

@@ -1,10 +1,13 @@
-use crate::{AtEnd, BodyEnd, BoxError, Head, Note, Now, OnBodyEnd, Permit, Settle, Track, Verdict};
+use crate::{
+    AtEnd, BodyEnd, BoxError, Head, Note, Now, OnBodyEnd, Permit, Settle, Track, Verdict,
+    unwinding::marking,
+};
 use http::Response;
 use http_body::{Body, Frame, SizeHint};
 use pin_project_lite::pin_project;
 use std::{
     fmt,
-    mem::{self, ManuallyDrop},
+    mem::ManuallyDrop,
     pin::Pin,
     task::{Context, Poll, ready},
 };
@@ -98,15 +101,6 @@ impl<G: Settle, N: AtEnd> Drop for Tail<G, N> {
     }
 }
 
-/// Sets the mark if it is dropped, which happens only where what it watches over unwinds.
-struct Mark<'a>(&'a mut bool);
-
-impl Drop for Mark<'_> {
-    fn drop(&mut self) {
-        *self.0 = true;
-    }
-}
-
 impl<B, G, N> Body for TrackedBody<B, G, N>
 where
     B: Body<Error: Into<BoxError>>,
@@ -122,9 +116,7 @@ where
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<B::Data>, BoxError>>> {
         let mut this = self.project();
-        let mark = Mark(&mut this.tail.broken);
-        let frame = this.body.as_mut().poll_frame(cx);
-        mem::forget(mark);
+        let frame = marking(&mut this.tail.broken, || this.body.as_mut().poll_frame(cx));
         Poll::Ready(match ready!(frame) {
             Some(Ok(frame)) => {
                 if let Some(trailers) = frame.trailers_ref() {
