@@ -106,8 +106,7 @@ impl Machine {
                 return;
             }
             let slow = Tally::is_slow(&control.settings, took);
-            let slow_matters =
-                control.settings.trip.iter().any(|trip| trip.slower_than().is_some());
+            let slow_matters = control.settings.slower_than().is_some();
             match outcome {
                 Outcome::Success => {
                     self.drops.end(generation);

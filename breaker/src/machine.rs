@@ -83,7 +83,7 @@ pub(crate) struct Owed {
 }
 
 impl Machine {
-    /// `shared` by few threads, or by so many that windows of time are striped.
+    /// If `striped`, windows of time have a part for each of a few threads: for a circuit that many share.
     pub(crate) fn new(
         settings: Arc<Settings>,
         rng: Rng,

@@ -178,10 +178,14 @@ impl Settings {
         Ok(self)
     }
 
+    /// The least that a rule calls slow.
+    pub(crate) fn slower_than(&self) -> Option<Duration> {
+        self.trip.iter().filter_map(Trip::slower_than).min()
+    }
+
     /// How old a dropped call must be to count.
     pub(crate) fn drop_after(&self) -> Duration {
-        let slowest = self.trip.iter().filter_map(Trip::slower_than).min();
-        slowest.map_or(self.dropped.after, |slow| slow.min(self.dropped.after))
+        self.slower_than().map_or(self.dropped.after, |slow| slow.min(self.dropped.after))
     }
 
     /// What a call dropped at this age counts as.
@@ -196,8 +200,7 @@ impl Settings {
 
     /// Whether it matters how long calls take.
     pub(crate) fn is_timed(&self) -> bool {
-        let slow = self.trip.iter().any(|trip| trip.slower_than().is_some());
-        slow || self.dropped.count_as == CountAs::Failure
+        self.slower_than().is_some() || self.dropped.count_as == CountAs::Failure
     }
 
     /// Whether both count the same things in the same way.

@@ -77,12 +77,7 @@ impl Tally {
             trip_on_success: settings.trip_on_success,
             count_as: settings.dropped.count_as,
             drop_after: nanos(settings.drop_after()),
-            slower_than: settings
-                .trip
-                .iter()
-                .filter_map(Trip::slower_than)
-                .min()
-                .map_or(u64::MAX, nanos),
+            slower_than: settings.slower_than().map_or(u64::MAX, nanos),
             has_clock: counters.iter().any(|counter| counter.past.has_clock()),
             consecutive: runs.min().unwrap_or(u64::MAX),
             drops: Self::drops(settings),
@@ -186,8 +181,7 @@ impl Tally {
 
     /// Whether a rule calls this slow.
     pub(crate) fn is_slow(settings: &Settings, took: Option<u64>) -> bool {
-        let longest = settings.trip.iter().filter_map(Trip::slower_than).min();
-        matches!((longest, took), (Some(longest), Some(took)) if took > nanos(longest))
+        matches!((settings.slower_than(), took), (Some(slow), Some(took)) if took > nanos(slow))
     }
 
     /// How many drops in a row are enough.
